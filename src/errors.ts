@@ -1,0 +1,229 @@
+/**
+ * The one table of everything that can go wrong and that a client may see.
+ *
+ * A row says the HTTP status, the gRPC status (https://grpc.io/docs/guides/status-codes/), the `type` that TorchServe
+ * puts on the wire for the same failure, and the text, made from facts. The edges read the columns; nobody else
+ * knows a status. Texts carry no paths and no stack traces: those belong in the log, as `cause`.
+ */
+type Row = {
+  readonly http: number
+  readonly grpc: number
+  readonly type: string
+  readonly text: (...facts: never[]) => string
+}
+
+const noWorker = (model: string, version: string | undefined) =>
+  `${version === undefined ? `Model "${model}"` : `Model "${model}" Version ${version}"`} has no worker to serve ` +
+  'inference request. Please use scale workers API to add workers. If this is a sequence inference, please check ' +
+  'if it is closed, or expired; or exceeds maxSequenceJobQueueSize'
+
+const table = {
+  // What the client asked for is wrong.
+  BAD_REQUEST: { http: 400, grpc: 3, type: 'BadRequestException', text: (what: string) => what },
+  INVALID_HTTP: {
+    http: 400,
+    grpc: 3,
+    type: 'BadRequestException',
+    text: () => 'Invalid HTTP message.',
+  },
+  ROUTE_NOT_FOUND: {
+    http: 404,
+    grpc: 12,
+    type: 'ResourceNotFoundException',
+    text: () => 'Requested resource is not found, please refer to API document.',
+  },
+  METHOD_NOT_ALLOWED: {
+    http: 405,
+    grpc: 12,
+    type: 'MethodNotAllowedException',
+    text: () => 'Requested method is not allowed, please refer to API document.',
+  },
+  MODEL_NOT_FOUND: {
+    http: 404,
+    grpc: 5,
+    type: 'ModelNotFoundException',
+    text: (model: string) => `Model not found: ${model}`,
+  },
+  VERSION_NOT_FOUND: {
+    http: 404,
+    grpc: 5,
+    type: 'ModelVersionNotFoundException',
+    text: (model: string, version: string) => `Model version: ${version} does not exist for model: ${model}`,
+  },
+  BODY_TOO_LARGE: {
+    http: 413,
+    grpc: 8,
+    type: 'RequestEntityTooLargeException',
+    text: (limit: number) => `The request is larger than max_request_size (${limit} bytes).`,
+  },
+  CLIENT_GONE: {
+    http: 499,
+    grpc: 1,
+    type: 'ClientClosedRequestException',
+    text: () => 'The client closed the request.',
+  },
+
+  // The server cannot take it now.
+  NO_WORKER: { http: 503, grpc: 14, type: 'ServiceUnavailableException', text: noWorker },
+  QUEUE_FULL: {
+    http: 503,
+    grpc: 8,
+    type: 'ServiceUnavailableException',
+    text: noWorker,
+  },
+  SHUTTING_DOWN: {
+    http: 503,
+    grpc: 14,
+    type: 'ServiceUnavailableException',
+    text: () => 'The server is shutting down.',
+  },
+
+  // The model, its handler or its worker failed.
+  PREDICTION_FAILED: {
+    http: 503,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: () => 'Prediction failed',
+  },
+  NOT_A_BATCH: {
+    http: 503,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: () => 'Invalid model predict output',
+  },
+  WRONG_BATCH_SIZE: {
+    http: 503,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: () => 'number of batch response mismatched',
+  },
+  UNSUPPORTED_OUTPUT: {
+    http: 503,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: () => 'Unsupported model output data type.',
+  },
+  HANDLER_STATUS: {
+    http: 500,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: (message: string) => message,
+  },
+  OUT_OF_MEMORY: { http: 507, grpc: 8, type: 'InternalServerException', text: () => 'Out of resources' },
+  RESPONSE_TOO_LARGE: {
+    http: 500,
+    grpc: 8,
+    type: 'InternalServerException',
+    text: (size: number, limit: number) => `The answer has ${size} bytes, max_response_size is ${limit}.`,
+  },
+  WORKER_DIED: { http: 500, grpc: 14, type: 'InternalServerException', text: () => 'Worker died.' },
+  NO_EXPLAIN: {
+    http: 501,
+    grpc: 12,
+    type: 'NotImplementedException',
+    text: (model: string) => `The handler of model ${model} does not explain its predictions.`,
+  },
+
+  // A model cannot be registered.
+  INVALID_MODEL: { http: 400, grpc: 3, type: 'InvalidModelException', text: (what: string) => what },
+  ARCHIVE_NOT_FOUND: {
+    http: 404,
+    grpc: 5,
+    type: 'ModelNotFoundException',
+    text: (url: string) => `Model not found at: ${url}`,
+  },
+  BAD_ARCHIVE: {
+    http: 400,
+    grpc: 3,
+    type: 'InvalidModelException',
+    text: (archive: string, what: string) => `Archive ${archive} is refused: ${what}`,
+  },
+  ALREADY_REGISTERED: {
+    http: 409,
+    grpc: 6,
+    type: 'ConflictStatusException',
+    text: (model: string, version: string) => `Model version ${version} is already registered for model ${model}`,
+  },
+  LOAD_FAILED: {
+    http: 500,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: (model: string, version: string) => `Failed to start workers for model ${model} version: ${version}`,
+  },
+
+  // The server cannot start.
+  BAD_CONFIG: { http: 500, grpc: 13, type: 'InvalidConfigException', text: (what: string) => what },
+  INTERNAL: {
+    http: 500,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: () => 'The server failed to answer this request; its log says why.',
+  },
+} satisfies Record<string, Row>
+
+export type FailureCode = keyof typeof table
+
+/** What a failure may say beside its text. */
+export interface FailureDetails {
+  /** One sentence for the client about the circumstances, beside TorchServe's own text. No paths, no stacks. */
+  reason?: string
+  /** Seconds after which a retry is worth it; becomes `Retry-After`. */
+  retryAfterS?: number
+  /** The HTTP status a handler chose (HANDLER_STATUS only). */
+  status?: number
+  /** For the log only. */
+  cause?: unknown
+}
+
+/** An expected failure: a row of the table with its facts filled in. Made with `failure()`. */
+export class Failure extends Error {
+  override readonly name = 'Failure'
+  readonly code: FailureCode
+  readonly http: number
+  readonly grpc: number
+  readonly type: string
+  readonly reason: string | undefined
+  readonly retryAfterS: number | undefined
+
+  constructor(code: FailureCode, text: string, details: FailureDetails = {}) {
+    super(text, details.cause === undefined ? undefined : { cause: details.cause })
+    const row = table[code]
+    this.code = code
+    this.http = details.status ?? row.http
+    this.grpc = row.grpc
+    this.type = row.type
+    this.reason = details.reason
+    this.retryAfterS = details.retryAfterS
+  }
+}
+
+type Facts<C extends FailureCode> = Parameters<(typeof table)[C]['text']>
+
+/** A failure from its facts: `failure('MODEL_NOT_FOUND', name)`. */
+export function failure<C extends FailureCode>(code: C, ...facts: Facts<C>): Failure {
+  return failureWith({}, code, ...facts)
+}
+
+/** The same with details beside the text: `failureWith({ retryAfterS: 1 }, 'QUEUE_FULL', model, version)`. */
+export function failureWith<C extends FailureCode>(
+  details: FailureDetails,
+  code: C,
+  ...facts: Facts<C>
+): Failure {
+  // The compiler cannot follow that `facts` fits the row that `code` names; Facts<C> has checked it.
+  const text = table[code].text as (...facts: unknown[]) => string
+  return new Failure(code, text(...facts), details)
+}
+
+/** Whatever was thrown, as a row: expected failures travel unchanged, anything else is INTERNAL with its cause. */
+export function toFailure(thrown: unknown): Failure {
+  return thrown instanceof Failure ? thrown : failureWith({ cause: thrown }, 'INTERNAL')
+}
+
+/** Every row, for the reference page. */
+export function listFailures(): { code: FailureCode; http: number; grpc: number; type: string }[] {
+  return (Object.keys(table) as FailureCode[]).map(code => {
+    const { http, grpc, type } = table[code]
+    return { code, http, grpc, type }
+  })
+}

@@ -1,0 +1,113 @@
+/**
+ * All that crosses the process boundary: plain data, two unions. `framing.ts` turns them into bytes.
+ */
+import type { FailureCode } from '../errors.ts'
+import type { GraphInfo } from '../runtime/tensor.ts'
+
+export type Verb = 'predict' | 'explain'
+
+/** What goes in for one request. No sockets, no streams: the bytes as the client sent them. */
+export interface Item {
+  readonly requestId: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly parameters: readonly Parameter[]
+}
+
+export interface Parameter {
+  readonly name: string
+  /** Media type without parameters, or '' where the client gave none: then the handler gets bytes. */
+  readonly contentType: string
+  readonly value: Uint8Array
+}
+
+/** What comes out for one request. */
+export type Answer =
+  | {
+      readonly ok: true
+      readonly status: number
+      /** '' where it is not known. */
+      readonly contentType: string
+      readonly headers: Readonly<Record<string, string>>
+      readonly body: Uint8Array
+    }
+  | ({ readonly ok: false } & WorkerFailure)
+
+/** A row of errors.ts as it travels: the code, its one fact (the text for the client), and what only the log gets. */
+export interface WorkerFailure {
+  readonly code: WorkerFailureCode
+  readonly message: string
+  /** HANDLER_STATUS only. */
+  readonly status?: number
+  /** For the log: the stack, or what the process said last. */
+  readonly detail?: string
+}
+
+/** Failures that happen beside the model. */
+export type WorkerFailureCode = Extract<
+  FailureCode,
+  | 'BAD_REQUEST'
+  | 'PREDICTION_FAILED'
+  | 'NOT_A_BATCH'
+  | 'WRONG_BATCH_SIZE'
+  | 'UNSUPPORTED_OUTPUT'
+  | 'HANDLER_STATUS'
+  | 'OUT_OF_MEMORY'
+  | 'RESPONSE_TOO_LARGE'
+  | 'NO_EXPLAIN'
+>
+
+/** When a batch passed through the worker's three stages: milliseconds since the epoch, as fractions. */
+export interface Timings {
+  readonly preprocess: Stage
+  readonly inference: Stage
+  readonly postprocess: Stage
+}
+export type Stage = readonly [startMs: number, endMs: number]
+
+/** One call of `context.metrics` in a handler. */
+export interface MetricSample {
+  readonly name: string
+  readonly value: number
+  readonly unit: string
+  readonly dimensions: Readonly<Record<string, string>>
+}
+
+/** What a worker needs to host a model: all paths absolute. */
+export interface LoadOrder {
+  readonly name: string
+  readonly version: string
+  readonly dir: string
+  /** The ONNX file, or undefined for a handler that brings its own means. */
+  readonly modelFile: string | undefined
+  /** The handler's file: one of the archive's, or one that ships with Sconce. */
+  readonly handlerFile: string
+  readonly manifest: Readonly<Record<string, unknown>>
+  readonly config: Readonly<Record<string, unknown>>
+  /** Intra-op threads of the session. */
+  readonly threads: number
+  readonly maxResponseSize: number
+  readonly decodeInput: boolean
+  readonly limitImagePixels: boolean
+}
+
+export type ToWorker =
+  | { readonly type: 'load'; readonly order: LoadOrder }
+  | { readonly type: 'run'; readonly batch: number; readonly verb: Verb; readonly items: readonly Item[] }
+  | { readonly type: 'stop' }
+
+export type FromWorker =
+  | { readonly type: 'loaded'; readonly graph: GraphInfo | undefined; readonly loadMs: number }
+  | { readonly type: 'load-failed'; readonly message: string; readonly detail: string }
+  | {
+      readonly type: 'done'
+      readonly batch: number
+      readonly answers: readonly Answer[]
+      readonly timings: Timings
+      readonly metrics: readonly MetricSample[]
+    }
+  | {
+      readonly type: 'log'
+      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly message: string
+      readonly fields: Readonly<Record<string, unknown>>
+    }
