@@ -4,6 +4,8 @@
 import type { FailureCode } from '../errors.ts'
 import type { GraphInfo } from '../runtime/tensor.ts'
 
+export type { GraphInfo } from '../runtime/tensor.ts'
+
 export type Verb = 'predict' | 'explain'
 
 /** What goes in for one request. No sockets, no streams: the bytes as the client sent them. */
@@ -32,10 +34,10 @@ export type Answer =
     }
   | ({ readonly ok: false } & WorkerFailure)
 
-/** A row of errors.ts as it travels: the code, its one fact (the text for the client), and what only the log gets. */
+/** A row of errors.ts as it travels: the code with its facts, and what only the log gets. */
 export interface WorkerFailure {
   readonly code: WorkerFailureCode
-  readonly message: string
+  readonly facts: readonly (string | number)[]
   /** HANDLER_STATUS only. */
   readonly status?: number
   /** For the log: the stack, or what the process said last. */

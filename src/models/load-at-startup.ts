@@ -1,0 +1,37 @@
+import { listStore } from '../archive/store.ts'
+import { toFailure } from '../errors.ts'
+import { registerModel, type RegisterDeps, type Registered } from './register.ts'
+
+/** `all` the model store holds, or these. */
+export type StartupList = 'all' | readonly { readonly name: string | undefined; readonly location: string }[]
+
+export interface Refused {
+  readonly url: string
+  readonly reason: string
+}
+
+export interface StartupLoad {
+  readonly registered: readonly Registered[]
+  readonly refused: readonly Refused[]
+}
+
+/** Registers what the start asks for. What cannot be registered is told and left out: the server starts all the same. */
+export async function loadAtStartup(list: StartupList, deps: RegisterDeps): Promise<StartupLoad> {
+  const wanted =
+    list === 'all'
+      ? (await listStore(deps.modelStore)).map(location => ({ name: undefined, location }))
+      : list
+  const registered: Registered[] = []
+  const refused: Refused[] = []
+  // One after the other: two archives of one name and version are a conflict that should not depend on luck.
+  for (const { name, location } of wanted) {
+    try {
+      registered.push(await registerModel({ url: location, name, settings: {}, atStartup: true }, deps))
+    } catch (error) {
+      const { message, reason, cause } = toFailure(error)
+      const said = reason === undefined ? message : `${message} ${reason}`
+      refused.push({ url: location, reason: cause instanceof Error ? `${said} (${cause.message})` : said })
+    }
+  }
+  return { registered, refused }
+}
