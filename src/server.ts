@@ -5,6 +5,7 @@
 import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { claimWorkDir } from './archive/work-dir.ts'
 import type { Config } from './config/config.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
@@ -195,7 +196,7 @@ interface Parts {
 }
 
 function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetry }: Parts): RegisterDeps {
-  const { config, home } = options
+  const { config } = options
   const openPort = config.workers.isDebug ? inlinePorts(options) : processPorts(options)
   let lastWorker = config.workers.firstNumber - 1
   return {
@@ -203,7 +204,7 @@ function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetr
     workDir,
     openPort,
     modelStore: config.models.store,
-    handlersDir: join(home, 'handlers'),
+    handlersDir: fileURLToPath(new URL('../handlers', import.meta.url)),
     defaultHandler: config.models.defaultHandler ?? 'base_handler',
     configured: config.models.settings,
     defaults: {

@@ -50,8 +50,22 @@ async function readParameters(request: FastifyRequest): Promise<Parameter[]> {
   const contentType = request.headers['content-type'] ?? ''
   const mediaType = (contentType.split(';', 1)[0] ?? '').trim().toLowerCase()
   if (mediaType === 'multipart/form-data') return parseMultipart(contentType, body)
-  if (mediaType === 'application/x-www-form-urlencoded') return parseUrlEncoded(body)
-  return [{ name: 'body', contentType: mediaType, value: body }]
+  if (mediaType !== 'application/x-www-form-urlencoded')
+    return [{ name: 'body', contentType: mediaType, value: body }]
+  if (isForm(body)) return parseUrlEncoded(body)
+  return [{ name: 'body', contentType: '', value: body }]
+}
+
+/** Names of form fields are short and plain; what comes after the `=` is any text, percent-encoded. */
+const FORM = /^[\w.~%+[\]-]{1,128}=[^\s"<>{}\\^`|]*$/
+const MAX_FORM_BYTES = 1024 * 1024
+
+/**
+ * Whether a body that says it is a form can be one. `curl -d` and `--data-binary` say so of anything that they send:
+ * an image or JSON comes as it is then.
+ */
+function isForm(body: Buffer): boolean {
+  return body.length <= MAX_FORM_BYTES && FORM.test(body.toString('latin1'))
 }
 
 function parseUrlEncoded(body: Buffer): Parameter[] {

@@ -47,8 +47,7 @@ export function tensorsToJson(outputs: Tensors, single: boolean): Tensor | Map<s
 
 /**
  * The JSON of a request: of `data` or `body`, parsed here where the client did not call it JSON; else of form fields
- * named like the graph's inputs; else the name of a lone empty field, which is what a JSON body becomes when it is
- * sent as a form (`curl -d` without a content type does). Throws InvalidInput that says how to send it.
+ * named like the graph's inputs. Throws InvalidInput that says how to send it.
  */
 export function jsonOf(input: Input, graph: GraphInfo): JsonValue {
   if (input.data !== undefined) return jsonFrom(input.data, 'The body')
@@ -58,10 +57,6 @@ export function jsonOf(input: Input, graph: GraphInfo): JsonValue {
     return field === undefined ? [] : [[name, jsonFrom(field, `The field ${JSON.stringify(name)}`)] as const]
   })
   if (known.length > 0) return Object.fromEntries(known)
-  const [lone] = fields
-  if (fields.length === 1 && lone !== undefined && isEmpty(lone[1])) {
-    return jsonFrom(lone[0], 'The form, read as a body,')
-  }
   throw new InvalidInput(`${HOW_TO_SEND}; got the fields ${listNames(fields.map(([name]) => name))}`)
 }
 

@@ -134,7 +134,6 @@ describe('the JSON of a request', () => {
     ['bytes of no known type', { body: bytes('[1, 2]') }, [1, 2]],
     ['text', { data: '{"x": 1}' }, { x: 1 }],
     ['fields named like inputs', { x: bytes('[1, 2]') }, { x: [1, 2] }],
-    ['a JSON body that was sent as a form', { '[1,2]': bytes('') }, [1, 2]],
   ])('is taken from %s', (_, fields, value) => {
     expect(jsonOf(input(fields), one)).toEqual(value)
   })
@@ -146,7 +145,6 @@ describe('the JSON of a request', () => {
     ['The field "x" is not JSON', { x: bytes('a') }],
     ['got the fields "a", "b"', { a: bytes('1'), b: bytes('2') }],
     ['got the fields nothing', {}],
-    ['The form, read as a body, is not JSON', { 'hello world': bytes('') }],
   ])('is refused: %s', (message, fields) => {
     expect(() => jsonOf(input(fields), one)).toThrow(InvalidInput)
     expect(() => jsonOf(input(fields), one)).toThrow(message)
