@@ -6,17 +6,20 @@ import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { openPatterns, sweepPartialDownloads } from './archive/fetch.ts'
 import { claimWorkDir } from './archive/work-dir.ts'
 import type { Config } from './config/config.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
-import { createApp, type App } from './http/app.ts'
+import { Access } from './http/access.ts'
+import { Doors, type Addresses } from './http/doors.ts'
 import { addInferenceRoutes } from './http/inference.ts'
-import { listen } from './http/listen.ts'
 import { addManagementRoutes } from './http/management.ts'
 import { addMetricsRoutes } from './http/metrics.ts'
+import { readTlsKeys, type TlsKeys } from './http/tls.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
 import { loadAtStartup, type Refused } from './models/load-at-startup.ts'
+import { ModelOperations } from './models/operations.ts'
 import type { RegisterDeps } from './models/register.ts'
 import { Registry } from './models/registry.ts'
 import { InlinePort } from './pool/inline-port.ts'
@@ -39,12 +42,7 @@ export interface ServerOptions {
 }
 
 export interface Server {
-  /** Address of each API as it can be used; metrics is undefined where it is off. */
-  readonly addresses: {
-    readonly inference: string
-    readonly management: string
-    readonly metrics: string | undefined
-  }
+  readonly addresses: Addresses
   readonly cpu: CpuLimits & CpuPlan
   readonly registry: Registry
   /** Archives that could not be registered at start, with the reason. */
@@ -55,8 +53,9 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** What requests in flight get at the end, before their connections are cut. */
-const DRAIN_MS = 30_000
+/** What one remote archive may take. */
+const MAX_DOWNLOAD_BYTES = 16 * 1024 ** 3
+const DOWNLOAD_TIMEOUT_MS = 30 * 60_000
 /** A worker that takes more than this share of all memory is killed before the kernel kills anything. */
 const WORKER_MEMORY_SHARE = 0.8
 
@@ -67,7 +66,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...limits,
     ...planCpu({ ...limits, workers: config.workers.isDebug ? 1 : config.workers.perModel }),
   }
-  const workDir = await claimWorkDir()
+
+  const tls = await readTls(config)
 
   // Telemetry.
   const metrics = await openMetrics(options)
@@ -79,15 +79,21 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const telemetry = new ModelTelemetry(metrics, logger)
 
   // Domain and use cases.
+  const workDir = await claimWorkDir()
+  await checkRemoteArchives(config, logger)
   const registry = new Registry()
   const predictor = new Predictor({ registry, telemetry, tracing, logger })
-  const deps = registerDeps(options, { cpu, workDir, registry, telemetry })
+  const operations = new ModelOperations({
+    deps: registerDeps(options, { cpu, workDir, registry, telemetry }),
+    unregisterTimeoutMs: config.workers.unregisterTimeoutMs,
+    onChange: () => {},
+  })
 
   // Edges.
-  const apps = openEdges(options, { predictor, registry, metrics })
+  const doors = openDoors(options, { predictor, registry, operations, metrics, tls })
 
   const stop = async (): Promise<void> => {
-    await Promise.all([...apps.values()].map(app => closeApp(app, logger)))
+    await doors.close()
     await Promise.all(registry.all().map(model => model.close()))
     host?.stop()
     await tracing.stop()
@@ -97,8 +103,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   try {
     // Doors open before the models are there, as TorchServe's do: /ping answers, predictions wait in their queues.
-    const addresses = await bindAll(apps, config)
-    const { registered, refused } = await loadAtStartup(config.models.load, deps)
+    const addresses = await doors.open()
+    const { registered, refused } = await loadAtStartup(config.models.load, config.models.store, operations)
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
     return {
       addresses,
@@ -111,6 +117,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** Tidies up after downloads that were cut off, and warns of rules that let anything in. */
+async function checkRemoteArchives({ models }: Config, logger: Logger): Promise<void> {
+  const swept = await sweepPartialDownloads(models.store)
+  if (swept.length > 0) logger.info('Removed partial downloads of an earlier server', { files: swept })
+  for (const pattern of openPatterns(models.allowedUrls)) {
+    logger.warn('allowed_urls lets models be registered from anywhere', { pattern })
   }
 }
 
@@ -128,64 +143,51 @@ async function openMetrics({ config, home, logger, version }: ServerOptions): Pr
 interface EdgeParts {
   readonly predictor: Predictor
   readonly registry: Registry
+  readonly operations: ModelOperations
   readonly metrics: Metrics
+  readonly tls: TlsKeys | undefined
 }
 
-/** One app per address: APIs that share an address share the app. */
-function openEdges({ config, logger, version }: ServerOptions, parts: EdgeParts): Map<string, App> {
-  const { predictor, registry, metrics } = parts
-  const apps = new Map<string, App>()
-  const appAt = ({ text }: { text: string }): App => {
-    const app = apps.get(text) ?? newApp(config, logger, metrics)
-    apps.set(text, app)
-    return app
-  }
-  const { inference, management, metrics: scraped, isMetricsServed } = config.listeners
-  addInferenceRoutes(appAt(inference), { predictor, registry, version })
-  addManagementRoutes(appAt(management), { registry, version })
-  if (isMetricsServed) addMetricsRoutes(appAt(scraped), { metrics, version })
-  return apps
-}
-
-/** Opens the doors; each API's address as it can be used. */
-async function bindAll(apps: ReadonlyMap<string, App>, { listeners }: Config): Promise<Server['addresses']> {
-  const bound = new Map<string, string>()
-  for (const [text, app] of apps) {
-    const address = [listeners.inference, listeners.management, listeners.metrics].find(
-      one => one.text === text,
-    )
-    if (address !== undefined) bound.set(text, await listen(app, address))
-  }
-  return {
-    inference: bound.get(listeners.inference.text) ?? '',
-    management: bound.get(listeners.management.text) ?? '',
-    metrics: listeners.isMetricsServed ? bound.get(listeners.metrics.text) : undefined,
-  }
-}
-
-function newApp(config: Config, logger: Logger, metrics: Metrics): App {
-  const { origin, methods, headers } = config.listeners.cors
+/** The three APIs, each behind its address. */
+function openDoors({ config, logger, version }: ServerOptions, parts: EdgeParts): Doors {
+  const { predictor, registry, operations, metrics, tls } = parts
+  const { listeners, security, models } = config
+  const { origin, methods, headers } = listeners.cors
   const cors = Object.entries({
     'access-control-allow-origin': origin,
     'access-control-allow-methods': methods,
     'access-control-allow-headers': headers,
   }).flatMap(([name, value]) => (value ? [[name, value] as const] : []))
-  return createApp({
-    logger,
-    maxRequestSize: config.listeners.maxRequestBytes,
-    cors: Object.fromEntries(cors),
-    countResponse: status => metrics.countResponse(status),
+  const access = new Access({
+    tokens: security.tokens,
+    keyFile: security.keyFile,
+    keyLifeMs: security.tokenLifeMs,
+    listeners,
+    allowedHosts: security.allowedHosts,
+    allowedOrigin: origin,
   })
+  const { message, isGrave = false } = access.describe() ?? {}
+  if (message !== undefined) logger[isGrave ? 'warn' : 'info'](message)
+  const app = {
+    logger,
+    maxRequestSize: listeners.maxRequestBytes,
+    cors: Object.fromEntries(cors),
+    countResponse: (status: number) => metrics.countResponse(status),
+  }
+  const doors = new Doors({ listeners, app, access, tls, version })
+  const { isRegistrationEnabled } = models
+  doors.add('inference', open => addInferenceRoutes(open, { predictor, registry }))
+  doors.add('management', open => addManagementRoutes(open, { registry, operations, isRegistrationEnabled }))
+  if (listeners.isMetricsServed) doors.add('metrics', open => addMetricsRoutes(open, { metrics }))
+  return doors
 }
 
-/** Ends an app once its requests are answered, or when their time is over. */
-async function closeApp(app: App, logger: Logger): Promise<void> {
-  const timer = setTimeout(() => {
-    logger.warn('Requests were still open when the drain time was over; their connections are cut')
-    app.server.closeAllConnections()
-  }, DRAIN_MS)
-  await app.close()
-  clearTimeout(timer)
+/** Key and certificate, where an address needs them. */
+async function readTls({ listeners, security }: Config): Promise<TlsKeys | undefined> {
+  const { inference, management, metrics, isMetricsServed } = listeners
+  const used = [inference, management, ...(isMetricsServed ? [metrics] : [])]
+  const isNeeded = used.some(address => address.kind === 'tcp' && address.scheme === 'https')
+  return isNeeded ? readTlsKeys(security) : undefined
 }
 
 interface Parts {
@@ -196,19 +198,28 @@ interface Parts {
 }
 
 function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetry }: Parts): RegisterDeps {
-  const { config } = options
+  const { config, logger } = options
   const openPort = config.workers.isDebug ? inlinePorts(options) : processPorts(options)
   let lastWorker = config.workers.firstNumber - 1
   return {
     registry,
     workDir,
     openPort,
-    modelStore: config.models.store,
+    locate: {
+      modelStore: config.models.store,
+      allowedUrls: config.models.allowedUrls,
+      maxBytes: MAX_DOWNLOAD_BYTES,
+      timeoutMs: DOWNLOAD_TIMEOUT_MS,
+      onProgress: (url, received, total) =>
+        // Not the query: a signed link carries its secret there.
+        logger.info('Downloading an archive', { url: url.split('?')[0], received, total }),
+    },
     handlersDir: fileURLToPath(new URL('../handlers', import.meta.url)),
     defaultHandler: config.models.defaultHandler ?? 'base_handler',
     configured: config.models.settings,
     defaults: {
-      workers: cpu.workersPerModel,
+      startupWorkers: cpu.workersPerModel,
+      workers: config.workers.perModel,
       responseTimeoutMs: config.workers.isDebug ? Infinity : config.workers.responseTimeoutMs,
       startupTimeoutMs: config.workers.isDebug ? Infinity : config.workers.startupTimeoutMs,
       jobQueueSize: config.workers.queueSize,

@@ -20,7 +20,8 @@ export async function claimWorkDir(): Promise<string> {
   return mkdtemp(join(parent, `${PREFIX}${process.pid}-`))
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this id runs, be it another user's. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

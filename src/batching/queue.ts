@@ -32,6 +32,7 @@ export class Queue<I, A> {
   readonly options: QueueOptions
   #entries: Waiting<I, A>[] = []
   #pullers: (() => void)[] = []
+  #onEmpty: (() => void)[] = []
 
   constructor(options: QueueOptions) {
     this.options = options
@@ -74,17 +75,31 @@ export class Queue<I, A> {
     return []
   }
 
+  /** Resolves once nothing waits. */
+  empty(): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#entries.length === 0) resolve()
+      else this.#onEmpty.push(resolve)
+    })
+  }
+
   /** Rejects everything that waits. Later pushes are taken again. */
   rejectAll(error: unknown): void {
     const entries = this.#entries
     this.#entries = []
     for (const entry of entries) entry.reject(error)
+    this.#tellEmpty()
   }
 
   #cut(size: number): Entry<I, A>[] {
     const batch = this.#entries.splice(0, size)
     if (this.#entries.length > 0) this.#wakeOne()
+    else this.#tellEmpty()
     return batch
+  }
+
+  #tellEmpty(): void {
+    for (const tell of this.#onEmpty.splice(0)) tell()
   }
 
   #dropGone(): void {
@@ -93,6 +108,7 @@ export class Queue<I, A> {
     for (const entry of this.#entries) (entry.isGone() ? gone : left).push(entry)
     this.#entries = left
     for (const entry of gone) entry.reject(new ClientGone())
+    if (left.length === 0) this.#tellEmpty()
   }
 
   #wakeOne(): void {

@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { isAlive } from '../archive/work-dir.ts'
 import type { CommandIo } from './command.ts'
 
 const STOP_POLL_MS = 50
@@ -66,15 +67,6 @@ function runningPid(): number | undefined {
     return Number.isInteger(pid) && pid > 1 && isAlive(pid) ? pid : undefined
   } catch {
     return undefined // No file: nothing runs.
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
   }
 }
 

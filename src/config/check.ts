@@ -21,21 +21,47 @@ export function describeValues(given: GivenValues, values: Values): Record<strin
   return Object.fromEntries(changed.map(key => [key.name, showValue(given.get(key.name)!.text, key.secret)]))
 }
 
+/** A user and password in a URL. */
+const CREDENTIALS = /:\/\/[^/@\s]*@/
+
+/** Every value that was given, as a snapshot keeps it: paths absolute, nothing secret. */
+export function describeForSnapshot(given: GivenValues, values: Values): Record<string, string> {
+  const kept = keys.filter(
+    ({ name, secret }) =>
+      name !== 'model_snapshot' && !secret && given.has(name) && !CREDENTIALS.test(given.get(name)!.text),
+  )
+  return Object.fromEntries(
+    kept.map(({ name, kind }) => {
+      const value = values[name]
+      return [name, kind === 'path' && typeof value === 'string' ? value : given.get(name)!.text]
+    }),
+  )
+}
+
 /** Keys that ask for more safety than there is: starting without it in silence would be worse than not starting. */
 export function findRefused(given: GivenValues, values: Values): string[] {
   const asked = keys
     .filter(key => key.standing === 'refused' && isChanged(key, given, values))
-    .map(
-      key =>
-        `${place(key, given)}: TLS and tokens are not supported yet, so the server would be open; refused`,
-    )
-  const encrypted = (['inference_address', 'management_address', 'metrics_address'] as const)
-    .filter(name => 'scheme' in values[name] && values[name].scheme === 'https')
-    .map(
-      name =>
-        `${name}=${values[name].text}: TLS is not supported yet; use http:// behind a proxy that has TLS`,
-    )
-  return [...asked, ...encrypted]
+    .map(key => `${place(key, given)}: not supported yet, so the server would be open; refused`)
+  const { keystore, certificate_file: certificate, private_key_file: privateKey } = values
+  const isPairHalf = keystore === undefined && (certificate === undefined) !== (privateKey === undefined)
+  return [
+    ...asked,
+    ...(isPairHalf ? ['certificate_file and private_key_file belong together: one of them is not set'] : []),
+  ]
+}
+
+/** Keys of TLS that no address uses: what was meant to be encrypted is not. */
+export function findUnusedTls(values: Values): string[] {
+  const isUsed = (['inference_address', 'management_address', 'metrics_address'] as const).some(
+    name => 'scheme' in values[name] && values[name].scheme === 'https',
+  )
+  const unused = (['keystore', 'certificate_file', 'private_key_file'] as const).filter(
+    name => !isUsed && values[name] !== undefined,
+  )
+  return unused.length === 0
+    ? []
+    : [`${unused.join(', ')} without effect: no address begins with https://, so nothing is encrypted`]
 }
 
 /** One line for all keys without a meaning here, and one for all keys whose feature is still to come. */
@@ -58,6 +84,9 @@ const files = [
   { key: 'model_store', name: '--model-store', kind: 'directory' },
   { key: 'workflow_store', name: '--workflow-store', kind: 'directory' },
   { key: 'metrics_config', name: 'metrics_config', kind: 'file' },
+  { key: 'keystore', name: 'keystore', kind: 'file' },
+  { key: 'certificate_file', name: 'certificate_file', kind: 'file' },
+  { key: 'private_key_file', name: 'private_key_file', kind: 'file' },
 ] as const
 
 /** Whether the folders and files that are named exist, and whether the one that must be named is. */

@@ -107,14 +107,22 @@ function workers(v: Values) {
   }
 }
 
+/** Which APIs need a token; by address: management where it can be reached from other machines. */
+function tokensFor(isDisabled: boolean | undefined): 'always' | 'by address' | 'never' {
+  if (isDisabled === undefined) return 'by address'
+  return isDisabled ? 'never' : 'always'
+}
+
 function security(v: Values) {
   return {
     keystore: { file: v.keystore, password: v.keystore_pass, kind: v.keystore_type },
     certificateFile: v.certificate_file,
     privateKeyFile: v.private_key_file,
     isGrpcEncrypted: v.enable_grpc_ssl,
-    areTokensRequired: !v.disable_token_authorization,
+    tokens: tokensFor(v.disable_token_authorization),
+    keyFile: v.key_file,
     tokenLifeMs: v.token_expiration_min * MS_PER_MINUTE,
+    allowedHosts: v.allowed_hosts,
   }
 }
 

@@ -17,6 +17,8 @@ export interface Given {
 export interface Flags {
   readonly command: Command
   readonly configFile: string | undefined
+  /** Neither are snapshots written, nor is one restored. */
+  readonly areSnapshotsOff: boolean
   readonly values: ReadonlyMap<KeyName, Given>
   readonly problems: readonly string[]
   readonly warnings: readonly string[]
@@ -26,6 +28,7 @@ interface Draft {
   action: Command['action'] | undefined
   background: boolean
   configFile: string | undefined
+  areSnapshotsOff: boolean
   readonly values: Map<KeyName, Given>
   readonly problems: string[]
   readonly warnings: string[]
@@ -66,7 +69,9 @@ export const commandFlags: readonly (CommandFlag & { readonly apply: Apply })[] 
   {
     names: ['--ts-config'],
     argument: 'FILE',
-    meaning: 'Properties file; else TS_CONFIG_FILE, else ./config.properties if there is one.',
+    meaning:
+      'Properties file, or one model in protobuf text form (.pbtxt); TS_CONFIG_FILE wins. Without either: ' +
+      './config.properties and the newest snapshot, where there are any.',
     apply: (draft, value) => void (draft.configFile = value),
   },
   {
@@ -78,8 +83,8 @@ export const commandFlags: readonly (CommandFlag & { readonly apply: Apply })[] 
   },
   {
     names: ['--no-config-snapshots', '--ncs'],
-    meaning: 'Accepted: no snapshots are written.',
-    apply: () => {},
+    meaning: 'Write no snapshots, and restore none.',
+    apply: draft => void (draft.areSnapshotsOff = true),
   },
   { names: ['--version', '-v'], meaning: 'Print the version.', apply: act('version') },
   { names: ['--help', '-h'], meaning: 'Print this text.', apply: act('help') },
@@ -98,14 +103,15 @@ export function parseFlags(argv: readonly string[]): Flags {
     action: undefined,
     background: false,
     configFile: undefined,
+    areSnapshotsOff: false,
     values: new Map(),
     problems: [],
     warnings: [],
   }
   const rest = [...argv]
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) readFlag(word, rest, draft)
-  const { action = 'start', background, configFile, values, problems, warnings } = draft
-  return { command: { action, background }, configFile, values, problems, warnings }
+  const { action = 'start', background, ...given } = draft
+  return { command: { action, background }, ...given }
 }
 
 /** Reads the flag `word`, taking its values from the head of `rest`. */

@@ -1,27 +1,21 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { failure, type Failure } from '../errors.ts'
 import {
   checkPaths,
+  describeForSnapshot,
   describeValues,
-  exists,
   findRefused,
+  findUnusedTls,
   findWithoutEffect,
   place,
   type GivenValues,
 } from './check.ts'
+import { areModelsGiven, readConfigFile, readSnapshot, type ConfigFile } from './config-file.ts'
 import { deepFreeze, toConfig, type Config } from './config.ts'
 import { parseFlags, type Command, type Flags } from './flags.ts'
 import { findKey, keys, Schema, type KeyName, type Values } from './schema.ts'
-import { showValue } from './shown.ts'
-import {
-  readDefaults,
-  readEnvironment,
-  readProperties,
-  readStandardVariables,
-  type Environment,
-  type Source,
-} from './sources.ts'
+import { snapshotFolder } from './snapshot.ts'
+import { readDefaults, readEnvironment, readStandardVariables, type Environment } from './sources.ts'
 
 export interface ConfigInput {
   /** The arguments after the command's name. */
@@ -39,6 +33,9 @@ export interface LoadedConfig {
   readonly warnings: readonly string[]
   /** The place that gave each value which is not the schema's default, by public key name. */
   readonly sources: Readonly<Record<string, string>>
+  /** Where snapshots go, an absolute path, and the configuration for them; undefined: none are written. */
+  readonly snapshots:
+    { readonly folder: string; readonly config: Readonly<Record<string, string>> } | undefined
   /** The values that differ from the schema's defaults, by public key name, secrets as `***`. */
   readonly describe: () => Record<string, string>
 }
@@ -54,15 +51,17 @@ export async function loadConfig(input: ConfigInput): Promise<LoadedConfig> {
   const { action } = flags.command
   if (action === 'start') return loadForStart(input, flags)
   if (action === 'stop' && flags.problems.length > 0) throw badConfig(flags.problems)
-  return finish(flags.command, new Map(), Schema.parse({}), [])
+  const values = Schema.parse({})
+  return finish({ command: flags.command, given: new Map(), values, warnings: [] })
 }
 
 async function loadForStart({ env, cwd, defaults = {} }: ConfigInput, flags: Flags): Promise<LoadedConfig> {
-  const file = await readConfigFile(flags.configFile, env, cwd)
-  const below = [flags, file, readStandardVariables(env), readDefaults(defaults)]
+  const file = await readConfigFile({ flags, env, cwd })
+  const snapshot = await readSnapshot({ flags, env, cwd }, file)
+  const below = [flags, file, snapshot, readStandardVariables(env), readDefaults(defaults)]
   const useAllowedUrls = merge(below).get('use_env_allowed_urls')?.text.trim().toLowerCase() === 'true'
   const sources = [readEnvironment(env, useAllowedUrls), ...below]
-  const given = merge(sources)
+  const { given, warnings: dropped } = dropSnapshot(merge(sources), areModelsGiven(flags, env))
   const parsed = Schema.safeParse(Object.fromEntries(Array.from(given, ([name, { text }]) => [name, text])))
   const problems = [
     ...sources.flatMap(source => source.problems),
@@ -72,30 +71,37 @@ async function loadForStart({ env, cwd, defaults = {} }: ConfigInput, flags: Fla
     ...(await checkPaths(given, cwd)),
   ]
   if (!parsed.success || problems.length > 0) throw badConfig(problems)
-  const values = parsed.data
+  const values = withHandler(parsed.data, given, file)
   const warnings = [
     ...sources.flatMap(source => source.warnings),
+    ...dropped,
     ...values.models.warnings,
     ...findWithoutEffect(given, values),
+    ...findUnusedTls(values),
   ]
-  return finish(flags.command, given, resolvePaths(values, cwd), warnings)
+  const resolved = resolvePaths(values, cwd)
+  const snapshots = flags.areSnapshotsOff
+    ? undefined
+    : { folder: resolve(cwd, snapshotFolder(env)), config: describeForSnapshot(given, resolved) }
+  return finish({ command: flags.command, given, values: resolved, warnings, snapshots })
 }
 
-/** The file that is asked for, or the one in the current directory when there is one. */
-async function readConfigFile(asked: string | undefined, env: Environment, cwd: string): Promise<Source> {
-  const variable = env.TS_CONFIG_FILE?.trim() || undefined
-  const path = variable ?? asked ?? 'config.properties'
-  const isAskedFor = variable !== undefined || asked !== undefined
-  const problem = (what: string) => ({
-    values: new Map(),
-    problems: [`${variable === undefined ? '--ts-config' : 'TS_CONFIG_FILE'} ${what}: ${showValue(path)}`],
-    warnings: [],
-  })
-  if (!(await exists(resolve(cwd, path), 'file'))) {
-    return isAskedFor ? problem('file not found') : { values: new Map(), problems: [], warnings: [] }
+/** The models that this start names win over those of a file's snapshot. */
+function dropSnapshot(given: GivenValues, areModelsNamed: boolean) {
+  const snapshot = given.get('model_snapshot')
+  if (snapshot === undefined || !areModelsNamed) return { given, warnings: [] }
+  return {
+    given: new Map([...given].filter(([name]) => name !== 'model_snapshot')),
+    warnings: [`model_snapshot (${snapshot.where}) is not restored, as this start names its models`],
   }
-  const text = await readFile(resolve(cwd, path), 'utf8').catch(() => undefined)
-  return text === undefined ? problem('file cannot be read') : readProperties(text, showValue(path), env)
+}
+
+/** Gives the model that a file declares the handler that the file names, unless other models are loaded. */
+function withHandler(values: Values, given: GivenValues, { handler, values: own }: ConfigFile): Values {
+  const models = values.load_models
+  const isOwn = handler !== undefined && given.get('load_models') === own.get('load_models')
+  if (!isOwn || models === 'all') return values
+  return { ...values, load_models: models.map(model => ({ ...model, handler })) }
 }
 
 /** The first source that gives a key wins. */
@@ -122,17 +128,21 @@ function resolvePaths(values: Values, cwd: string): Values {
   return { ...values, ...Object.fromEntries(absolute) }
 }
 
-function finish(
-  command: Command,
-  given: GivenValues,
-  values: Values,
-  warnings: readonly string[],
-): LoadedConfig {
+interface Loaded {
+  readonly command: Command
+  readonly given: GivenValues
+  readonly values: Values
+  readonly warnings: readonly string[]
+  readonly snapshots?: LoadedConfig['snapshots']
+}
+
+function finish({ command, given, values, warnings, snapshots }: Loaded): LoadedConfig {
   return Object.freeze({
     config: deepFreeze(toConfig(values)),
     command: Object.freeze(command),
     warnings: Object.freeze(warnings),
     sources: Object.freeze(Object.fromEntries(Array.from(given, ([name, { where }]) => [name, where]))),
+    snapshots: snapshots && deepFreeze(snapshots),
     describe: () => describeValues(given, values),
   })
 }

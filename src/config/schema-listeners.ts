@@ -1,5 +1,7 @@
 import {
   Flag,
+  FullPath,
+  HostList,
   INT32_MAX,
   OptionalText,
   Password,
@@ -15,7 +17,7 @@ import { NOT_YET, REFUSED, facts } from './facts.ts'
 export const listeners = {
   inference_address: binding({ http: 80, https: 443 })
     .prefault('http://127.0.0.1:8080')
-    .describe('Where the inference API listens: http://host[:port] or unix:/path.'),
+    .describe('Where the inference API listens: http://host[:port], https://host[:port] or unix:/path.'),
   management_address: binding({ http: 8081, https: 8444 })
     .prefault('http://127.0.0.1:8081')
     .describe('Where the management API listens.'),
@@ -76,24 +78,32 @@ export const grpc = {
 }
 
 export const security = {
-  keystore: Path.optional().describe('Key store with the TLS key and certificate.').register(facts, REFUSED),
+  keystore: Path.optional().describe(
+    'Key store with the key and certificate of https:// addresses; it wins over the PEM files.',
+  ),
   keystore_pass: Password.prefault('changeit')
     .describe('Password of the key store.')
-    .register(facts, { ...REFUSED, secret: true, flags: [] }),
-  keystore_type: Text.prefault('PKCS12').describe('Kind of the key store.').register(facts, REFUSED),
-  certificate_file: Path.optional().describe('TLS certificate, PEM.').register(facts, REFUSED),
-  private_key_file: Path.optional().describe('TLS private key, PEM.').register(facts, REFUSED),
+    .register(facts, { secret: true, flags: [] }),
+  keystore_type: Text.prefault('PKCS12').describe('Kind of the key store; only PKCS12 can be read.'),
+  certificate_file: Path.optional().describe(
+    'Certificate of https:// addresses, PEM; those of its issuers may follow it.',
+  ),
+  private_key_file: Path.optional().describe('Private key of the certificate, PEM without a password.'),
   enable_grpc_ssl: Flag.prefault('false').describe('Whether gRPC uses TLS.').register(facts, REFUSED),
-  disable_token_authorization: Flag.prefault('true')
+  disable_token_authorization: Flag.optional()
     .describe(
-      'Whether requests need no token; there are none yet, so only true is accepted. In TorchServe it is false.',
+      'true: requests need no token. false: inference and management need one, as in TorchServe. Unset: management ' +
+        'needs one where its address is not this machine only.',
     )
-    .register(facts, {
-      ...REFUSED,
-      flags: ['--disable-token-auth', '--dt', '--disable-token-authorization'],
-    }),
+    .register(facts, { flags: ['--disable-token-auth', '--dt', '--disable-token-authorization'] }),
+  key_file: FullPath.prefault('key_file.json').describe(
+    'File that the keys are written to where tokens are needed; it is removed at the end.',
+  ),
   token_expiration_min: decimal(0, INT32_MAX)
     .prefault('60')
     .describe('Minutes that a token is valid.')
-    .register(facts, { ...NOT_YET, env: 'TS_TOKEN_EXPIRATION_TIME_MIN' }),
+    .register(facts, { env: 'TS_TOKEN_EXPIRATION_TIME_MIN' }),
+  allowed_hosts: HostList.prefault('').describe(
+    'Names in the Host header that an address of this machine only accepts beside its own, with commas between.',
+  ),
 }

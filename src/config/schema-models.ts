@@ -6,6 +6,7 @@ import {
   Pattern,
   PatternList,
   Seconds,
+  SnapshotJson,
   StartupModels,
   whole,
 } from './values.ts'
@@ -22,15 +23,15 @@ export const models = {
   workflow_store: Path.optional()
     .describe('Folder with the workflow archives; unset: the model store.')
     .register(facts, NOT_YET),
-  model_snapshot: OptionalText.optional()
-    .describe('Models to restore, as JSON, as TorchServe writes it into its snapshots.')
-    .register(facts, { ...NOT_YET, flags: [], env: false }),
+  model_snapshot: SnapshotJson.optional()
+    .describe('Models to restore in place of load_models, as JSON, as snapshots have it; --models wins.')
+    .register(facts, { flags: [], env: false }),
   enable_model_api: Flag.prefault('false')
     .describe('Whether models can be registered and unregistered over the management API.')
     .register(facts, NOT_YET),
-  allowed_urls: PatternList.prefault('file://.*|http(s)?://.*')
-    .describe('Regular expressions, one of which a URL to register a model from must match as a whole.')
-    .register(facts, NOT_YET),
+  allowed_urls: PatternList.prefault('').describe(
+    'Regular expressions, one of which a URL to register a model from must match as a whole; unset: none may.',
+  ),
   default_service_handler: OptionalText.optional().describe(
     'Handler of an archive that names none; unset: base_handler.',
   ),

@@ -7,6 +7,7 @@ import {
   type HostAndPort,
 } from './address.ts'
 import { parseModelTable, type ModelTable } from './model-settings.ts'
+import { parseSnapshotModels, type SnapshotModel } from './snapshot.ts'
 
 /**
  * The kinds of value a key can have. Every source gives text, so every kind reads text; what it expects is said once
@@ -85,8 +86,11 @@ export const Path = z
   .transform(text => text.trim() || undefined)
   .register(kinds, { name: 'path' })
 
+/** The same where there must be one. */
+export const FullPath = kind('path', text => text || undefined)
+
 const addressIsNot = (text: string) =>
-  `Invalid binding address: ${text}; expected http://host[:port] or unix:/absolute/path`
+  `Invalid binding address: ${text}; expected http://host[:port], https://host[:port] or unix:/absolute/path`
 
 /** A binding address; `ports` are used when it names none. */
 export const binding = (ports: DefaultPorts) =>
@@ -132,10 +136,18 @@ export const PatternList = kind(
   },
 )
 
+/** Host names, without ports, in lower case. */
+export const HostList = kind('host names with commas between', (text): readonly string[] | undefined => {
+  const hosts = splitList(text.toLowerCase())
+  return hosts.every(host => /^[\w.-]+$/.test(host)) ? hosts : undefined
+})
+
 /** A model to load at start: the name it gets (undefined: from its archive's file name) and where it lies. */
 export interface StartupModel {
   readonly name: string | undefined
   readonly location: string
+  /** In place of the one that its archive names. */
+  readonly handler?: string
 }
 
 export const StartupModels = kind(
@@ -155,3 +167,15 @@ export const ModelTableJson = kind(
   'JSON of the form {"name":{"version":{"batchSize":8}}}',
   (text): ModelTable | undefined => parseModelTable(text === '' ? '{}' : text),
 )
+
+/** The models of a snapshot; an empty text counts as not given. */
+export const SnapshotJson = z
+  .string()
+  .transform((text, context): readonly SnapshotModel[] | undefined => {
+    if (text.trim() === '') return undefined
+    const models = parseSnapshotModels(text)
+    if (typeof models !== 'string') return models
+    context.addIssue(models)
+    return z.NEVER
+  })
+  .register(kinds, { name: 'JSON as in a snapshot' })

@@ -15,8 +15,8 @@ const ERROR_SCHEMA = {
   },
 }
 
-/** The document of one listener. */
-export function describeApis(kind: ApiKind, version: string): Json {
+/** The document of one listener with these APIs. */
+export function describeApis(kinds: readonly ApiKind[], version: string): Json {
   return {
     openapi: '3.0.1',
     info: {
@@ -24,7 +24,7 @@ export function describeApis(kind: ApiKind, version: string): Json {
       description: 'Sconce serves PyTorch models behind the APIs of TorchServe.',
       version,
     },
-    paths: PATHS[kind],
+    paths: Object.assign({}, ...kinds.map(kind => PATHS[kind])),
   }
 }
 
@@ -53,6 +53,17 @@ export function describePredictions(model: Model): Json {
       '/v1/models/{model_name}:predict': { post: { operationId: 'predictions' } },
       '/v2/models/{model_name}/infer': { post: { operationId: 'predictions' } },
     },
+  }
+}
+
+/** The document of one model on the management listener. */
+export function describeManagement({ name }: Model): Json {
+  const { management } = PATHS
+  const own = Object.entries(management).filter(([path]) => path.startsWith('/models/{'))
+  return {
+    openapi: '3.0.1',
+    info: { title: `RESTful Management API for: ${name}`, version: '1.0.0' },
+    paths: Object.fromEntries(own),
   }
 }
 
@@ -87,6 +98,22 @@ const model = inPath('model_name')
 const version = inPath('model_version')
 const body = { requestBody: { content: ANY_CONTENT, required: true } }
 
+const REGISTER = [
+  { in: 'query', name: 'url', required: true, schema: { type: 'string' } },
+  inQuery('model_name', ''),
+  inQuery('handler', ''),
+  inQuery('runtime', 'python'),
+  inQuery('batch_size', '1'),
+  inQuery('max_batch_delay', '0'),
+  inQuery('response_timeout', '120'),
+  inQuery('startup_timeout', '120'),
+  inQuery('initial_workers', '0'),
+  inQuery('synchronous', 'true'),
+  inQuery('s3_sse_kms', 'false'),
+]
+
+const SCALE = [inQuery('min_worker', '1'), inQuery('max_worker', '1'), inQuery('synchronous', 'false')]
+
 const SHARED = {
   '/': { options: operation('apiDescription') },
   '/api-description': { get: operation('api-description', [], { deprecated: true }) },
@@ -108,9 +135,21 @@ const PATHS: Readonly<Record<ApiKind, Json>> = {
   },
   management: {
     ...SHARED,
-    '/models': { get: operation('listModels', [inQuery('limit', '100'), inQuery('next_page_token', '0')]) },
-    '/models/{model_name}': { get: operation('describeModel', [model]) },
-    '/models/{model_name}/{model_version}': { get: operation('version_describeModel', [model, version]) },
+    '/models': {
+      get: operation('listModels', [inQuery('limit', '100'), inQuery('next_page_token', '0')]),
+      post: operation('registerModel', REGISTER),
+    },
+    '/models/{model_name}': {
+      get: operation('describeModel', [model, inQuery('customized', 'false')]),
+      put: operation('setAutoScale', [model, ...SCALE]),
+      delete: operation('unregisterModel', [model]),
+    },
+    '/models/{model_name}/{model_version}': {
+      get: operation('version_describeModel', [model, version, inQuery('customized', 'false')]),
+      put: operation('version_setAutoScale', [model, version, ...SCALE]),
+      delete: operation('version_unregisterModel', [model, version]),
+    },
+    '/models/{model_name}/{model_version}/set-default': { put: operation('setDefault', [model, version]) },
   },
   metrics: METRICS,
 }

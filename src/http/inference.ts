@@ -1,22 +1,20 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
-import type { Predictor } from '../inference/predictor.ts'
+import type { Call, Predictor } from '../inference/predictor.ts'
 import type { Registry } from '../models/registry.ts'
-import type { Verb } from '../worker/protocol.ts'
-import type { App } from './app.ts'
+import { UNTYPED, type App } from './app.ts'
 import { textParameter, toItem, type ItemOptions } from './body.ts'
 import { clientGone } from './client-gone.ts'
-import { describeApis, describePredictions } from './description.ts'
+import { describePredictions } from './description.ts'
 import { sendJson } from './json.ts'
 
 export interface InferenceRoutes {
   readonly predictor: Predictor
   readonly registry: Registry
-  readonly version: string
 }
 
 /** TorchServe does not check the method of a prediction: `curl -T` sends PUT. OPTIONS has a meaning of its own. */
-const ANY_METHOD = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+const ANY_METHOD = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 interface Path {
   readonly model: string
@@ -28,14 +26,14 @@ interface Path {
 type Target = Pick<Path, 'model' | 'version'>
 
 /** TorchServe's inference API: https://github.com/pytorch/serve/blob/master/docs/inference_api.md */
-export function addInferenceRoutes(app: App, { predictor, registry, version }: InferenceRoutes): void {
+export function addInferenceRoutes(app: App, { predictor, registry }: InferenceRoutes): void {
   const any = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => unknown) =>
     app.route({ method: ANY_METHOD, url, handler })
 
   const answer = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    { target, verb, ...options }: ItemOptions & { target?: Target; verb: Verb },
+    { target, verb, ...options }: ItemOptions & { target?: Target; verb: Call['verb'] },
   ) => {
     const item = await toItem(request, { ...options, explain: verb === 'explain' })
     const { model, version: asked } = target ?? {
@@ -45,7 +43,7 @@ export function addInferenceRoutes(app: App, { predictor, registry, version }: I
     const prediction = await predictor.predict(call)
     return reply
       .code(prediction.status)
-      .headers({ ...prediction.headers, 'content-type': prediction.contentType })
+      .headers({ ...prediction.headers, 'content-type': prediction.contentType || UNTYPED })
       .send(prediction.body)
   }
 
@@ -76,9 +74,6 @@ export function addInferenceRoutes(app: App, { predictor, registry, version }: I
     const { model } = request.params as Path
     return sendJson(reply, describePredictions(registry.resolve(model, undefined)))
   })
-  app.options('/', (_request, reply) => sendJson(reply, describeApis('inference', version)))
-  any('/api-description', (_request, reply) => sendJson(reply, describeApis('inference', version)))
-  any('/', () => Promise.reject(failure('METHOD_NOT_ALLOWED')))
 }
 
 /** Healthy as TorchServe has it: no readiness; a model that still loads is healthy, one that was given up is not. */

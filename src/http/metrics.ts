@@ -1,17 +1,14 @@
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { App } from './app.ts'
-import { describeApis } from './description.ts'
-import { sendJson } from './json.ts'
 
 export interface MetricsRoutes {
   readonly metrics: Metrics
-  readonly version: string
 }
 
 /** The page that Prometheus scrapes; `name[]` picks samples by name, and may be repeated. */
-export function addMetricsRoutes(app: App, { metrics, version }: MetricsRoutes): void {
+export function addMetricsRoutes(app: App, { metrics }: MetricsRoutes): void {
   app.route({
-    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/metrics',
     handler: async (request, reply) => {
       const { 'name[]': names } = request.query as Record<string, string | string[] | undefined>
@@ -21,7 +18,4 @@ export function addMetricsRoutes(app: App, { metrics, version }: MetricsRoutes):
       return reply.header('content-type', contentType).send(Buffer.from(text))
     },
   })
-  if (!app.hasRoute({ method: 'OPTIONS', url: '/' })) {
-    app.options('/', (_request, reply) => sendJson(reply, describeApis('metrics', version)))
-  }
 }

@@ -1,5 +1,5 @@
 import type { Model, ModelObserver } from '../models/model.ts'
-import type { BatchReport } from '../pool/slot.ts'
+import type { BatchReport } from '../pool/run-batch.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { ModelMetrics } from '../telemetry/model-metrics.ts'
@@ -9,6 +9,8 @@ export class ModelTelemetry {
   readonly #metrics: Metrics
   readonly #logger: Logger
   readonly #meters = new Map<string, ModelMetrics>()
+  /** How many models of one name and version there are: one that ends may overlap with the one that follows it. */
+  readonly #open = new Map<string, number>()
 
   constructor(metrics: Metrics, logger: Logger) {
     this.#metrics = metrics
@@ -26,6 +28,8 @@ export class ModelTelemetry {
   /** The observer of one version, from before its first worker until it is closed. */
   observe(name: string, version: string): ModelObserver {
     const meter = this.meterOf({ name, version })
+    const key = keyOf(name, version)
+    this.#open.set(key, (this.#open.get(key) ?? 0) + 1)
     const logger = this.#logger.child({ model: name, version })
     const restarting = new Set<string>()
     return {
@@ -51,8 +55,12 @@ export class ModelTelemetry {
       },
       onBatch: batch => recordBatch(meter, batch),
       onClosed: () => {
+        const left = (this.#open.get(key) ?? 1) - 1
+        this.#open.set(key, left)
+        if (left > 0) return
+        this.#open.delete(key)
+        this.#meters.delete(key)
         meter.drop()
-        this.#meters.delete(keyOf(name, version))
       },
     }
   }

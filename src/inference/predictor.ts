@@ -1,6 +1,7 @@
 import { failureWith, restoreFailure, toFailure, type Failure } from '../errors.ts'
 import type { Model } from '../models/model.ts'
 import type { Registry } from '../models/registry.ts'
+import type { Outcome } from '../pool/run-batch.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { PredictionSpan, Tracing } from '../telemetry/tracing.ts'
 import type { Answer, Item, Verb } from '../worker/protocol.ts'
@@ -10,7 +11,7 @@ export interface Call {
   readonly model: string
   /** As the client named it; undefined for the default. */
   readonly version: string | undefined
-  readonly verb: Verb
+  readonly verb: Exclude<Verb, 'describe'>
   readonly item: Item
   /** True once nobody waits for the answer any more. */
   readonly isGone: () => boolean
@@ -39,29 +40,17 @@ export class Predictor {
   async predict(call: Call): Promise<Prediction> {
     const model = this.#options.registry.resolve(call.model, call.version)
     const meter = this.#options.telemetry.meterOf(model)
-    const named = call.version !== undefined
-    meter.accepted(named)
+    const versionInUrl = call.version !== undefined
+    meter.accepted(versionInUrl)
     const span = this.#startSpan(call, model)
     const startedAt = performance.now()
-    const startedMs = performance.timeOrigin + startedAt
     try {
       const outcome = await model.submit({ verb: call.verb, item: call.item }, call.version, call.isGone)
-      const { answer, batch, queueMs } = outcome
-      meter.answered({ queueMs, totalMs: performance.now() - startedAt, versionInUrl: named })
-      if (span !== undefined) {
-        const { preprocess, inference, postprocess } = batch.timings
-        span.stage('queue', startedMs, startedMs + queueMs)
-        span.stage('preprocess', ...preprocess)
-        span.stage('inference', ...inference)
-        span.stage('postprocess', ...postprocess)
-        span.setBatchSize(batch.size)
-      }
-      if (!answer.ok) {
-        const { code, facts, status, detail } = answer
-        throw restoreFailure(code, facts, { cause: detail, ...(status === undefined ? {} : { status }) })
-      }
+      if (span !== undefined) addStages(span, outcome, performance.timeOrigin + startedAt)
+      const prediction = orThrow(outcome.answer)
+      meter.answered({ queueMs: outcome.queueMs, totalMs: performance.now() - startedAt, versionInUrl })
       span?.end()
-      return answer
+      return prediction
     } catch (error) {
       const failed = asFailure(error)
       meter.failed(failed.code)
@@ -93,6 +82,20 @@ export class Predictor {
     if (failed.http < 500) this.#options.logger.debug(failed.message, facts)
     else this.#options.logger.warn(failed.message, { ...facts, reason: failed.reason, cause: failed.cause })
   }
+}
+
+function addStages(span: PredictionSpan, { batch, queueMs }: Outcome, startedMs: number): void {
+  span.stage('queue', startedMs, startedMs + queueMs)
+  for (const name of ['preprocess', 'inference', 'postprocess'] as const) {
+    span.stage(name, ...batch.timings[name])
+  }
+  span.setBatchSize(batch.size)
+}
+
+function orThrow(answer: Answer): Prediction {
+  if (answer.ok) return answer
+  const { code, facts, status, detail } = answer
+  throw restoreFailure(code, facts, { cause: detail, ...(status === undefined ? {} : { status }) })
 }
 
 function asFailure(error: unknown): Failure {

@@ -1,6 +1,7 @@
 import { listStore } from '../archive/store.ts'
 import { toFailure } from '../errors.ts'
-import { registerModel, type RegisterDeps, type Registered } from './register.ts'
+import type { ModelOperations } from './operations.ts'
+import type { Registered } from './register.ts'
 
 /** `all` the model store holds, or these. */
 export type StartupList = 'all' | readonly { readonly name: string | undefined; readonly location: string }[]
@@ -16,17 +17,19 @@ export interface StartupLoad {
 }
 
 /** Registers what the start asks for. What cannot be registered is told and left out: the server starts all the same. */
-export async function loadAtStartup(list: StartupList, deps: RegisterDeps): Promise<StartupLoad> {
+export async function loadAtStartup(
+  list: StartupList,
+  modelStore: string,
+  operations: ModelOperations,
+): Promise<StartupLoad> {
   const wanted =
-    list === 'all'
-      ? (await listStore(deps.modelStore)).map(location => ({ name: undefined, location }))
-      : list
+    list === 'all' ? (await listStore(modelStore)).map(location => ({ name: undefined, location })) : list
   const registered: Registered[] = []
   const refused: Refused[] = []
   // One after the other: two archives of one name and version are a conflict that should not depend on luck.
   for (const { name, location } of wanted) {
     try {
-      registered.push(await registerModel({ url: location, name, settings: {}, atStartup: true }, deps))
+      registered.push(await operations.register({ url: location, name, settings: {}, atStartup: true }))
     } catch (error) {
       const { message, reason, cause } = toFailure(error)
       const said = reason === undefined ? message : `${message} ${reason}`

@@ -10,6 +10,23 @@ interface Versions {
 /** What is registered: names to versions, and which version answers by default. */
 export class Registry {
   readonly #names = new Map<string, Versions>()
+  readonly #reserved = new Set<string>()
+
+  /**
+   * Claims a name and version for a registration that is under way, so that of two at once one wins. Throws
+   * ALREADY_REGISTERED. The result gives the claim back.
+   */
+  reserve(name: string, version: string): () => void {
+    const key = JSON.stringify([name, version])
+    if (this.has(name, version) || this.#reserved.has(key)) throw failure('ALREADY_REGISTERED', name, version)
+    this.#reserved.add(key)
+    let isGivenBack = false
+    return () => {
+      // Later the claim may be somebody else's.
+      if (!isGivenBack) this.#reserved.delete(key)
+      isGivenBack = true
+    }
+  }
 
   /** Adds a version; the first of a name becomes its default. Throws ALREADY_REGISTERED. */
   add(model: Model): void {
@@ -28,10 +45,15 @@ export class Registry {
     return this.#names.get(name)?.byVersion.has(version) ?? false
   }
 
+  /** Whether this very model is registered, and not only one of its name and version. */
+  holds(model: Model): boolean {
+    return this.#names.get(model.name)?.byVersion.get(model.version) === model
+  }
+
   /** Takes a version out again: it gets no further requests. */
   remove(model: Model): void {
     const versions = this.#names.get(model.name)
-    if (versions?.byVersion.get(model.version) !== model) return
+    if (versions === undefined || !this.holds(model)) return
     versions.byVersion.delete(model.version)
     if (versions.byVersion.size === 0) this.#names.delete(model.name)
     else if (versions.defaultVersion === model.version) {
@@ -53,6 +75,19 @@ export class Registry {
   /** The default version of every name, sorted by name. */
   defaults(): Model[] {
     return this.all().filter(model => this.isDefault(model))
+  }
+
+  /** How many versions a name has. */
+  countVersions(name: string): number {
+    return this.#names.get(name)?.byVersion.size ?? 0
+  }
+
+  /** Makes a version the one that answers where none is named. Throws MODEL_NOT_FOUND, NO_SUCH_VERSION_TO_SET. */
+  setDefault(name: string, version: string): void {
+    const versions = this.#names.get(name)
+    if (versions === undefined) throw failure('MODEL_NOT_FOUND', name)
+    if (!versions.byVersion.has(version)) throw failure('NO_SUCH_VERSION_TO_SET', name, version)
+    versions.defaultVersion = version
   }
 
   isDefault(model: Model): boolean {

@@ -31,6 +31,8 @@ export interface SettingsSources {
   readonly archive: GivenSettings | undefined
   /** The entry of the `models` key in config.properties. */
   readonly config: GivenSettings
+  /** Whether it is loaded at start-up: there the `models` key counts for workers, later the request does. */
+  readonly atStartup: boolean
   /** Workers where nobody says anything. */
   readonly defaultWorkers: number
   /** Server-wide defaults. */
@@ -46,7 +48,7 @@ const GIVE_UP_S = 300
 /**
  * The effective settings, by TorchServe's rules of precedence (ModelManager.createModel, ApiUtils.handleRegister):
  * batching from the request, then model-config.yaml, then `models`; time-outs from model-config.yaml if there is
- * one, then `models`, then the request; workers from model-config.yaml, then `models`, then the request.
+ * one, then `models`, then the request; workers from model-config.yaml, then `models` (at start-up) or the request.
  */
 export function effectiveSettings(sources: SettingsSources): ModelSettings {
   const { request, archive, config } = sources
@@ -63,14 +65,16 @@ export function effectiveSettings(sources: SettingsSources): ModelSettings {
   }
 }
 
-function countWorkers({ request, archive, config, defaultWorkers }: SettingsSources) {
-  for (const given of [archive, config, request]) {
+function countWorkers({ request, archive, config, atStartup, defaultWorkers }: SettingsSources) {
+  for (const given of [archive, atStartup ? config : request]) {
     if (given?.minWorkers === undefined) continue
     const maxWorkers = given.maxWorkers ?? given.minWorkers
     if (given.minWorkers > 0 && given.minWorkers <= maxWorkers)
       return { minWorkers: given.minWorkers, maxWorkers }
   }
-  return { minWorkers: defaultWorkers, maxWorkers: defaultWorkers }
+  // A register call may ask for none.
+  const count = (atStartup ? undefined : request.minWorkers) ?? defaultWorkers
+  return { minWorkers: count, maxWorkers: count }
 }
 
 function chooseTimeoutMs(

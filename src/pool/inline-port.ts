@@ -16,6 +16,7 @@ export class InlinePort implements WorkerPort {
   readonly ended: Promise<WorkerEnded>
   readonly #open: (order: LoadOrder) => Promise<InlineHost>
   #host: InlineHost | undefined
+  #running: Promise<unknown> = Promise.resolve()
   #end: (why: WorkerEnded) => void = () => {}
 
   constructor(open: (order: LoadOrder) => Promise<InlineHost>) {
@@ -36,7 +37,9 @@ export class InlinePort implements WorkerPort {
 
   run(verb: Verb, items: readonly Item[]): Promise<BatchResult> {
     if (this.#host === undefined) return Promise.reject(new WorkerEnded('has not loaded its model'))
-    return this.#orEnded(this.#host.run(verb, items))
+    const result = this.#orEnded(this.#host.run(verb, items))
+    this.#running = result
+    return result
   }
 
   memoryBytes(): undefined {
@@ -44,7 +47,8 @@ export class InlinePort implements WorkerPort {
   }
 
   stop(): void {
-    this.#end(new WorkerEnded('was stopped'))
+    const end = () => this.#end(new WorkerEnded('was stopped'))
+    this.#running.then(end, end)
   }
 
   kill(reason: string): void {

@@ -20,6 +20,7 @@ export class LineReader {
     stream?.on('data', (chunk: Buffer) => this.#push(this.#decoder.write(chunk)))
     stream?.on('end', () => {
       if (this.#rest !== '') this.#emit(this.#rest)
+      this.#tellDropped()
     })
   }
 
@@ -32,11 +33,15 @@ export class LineReader {
   #emit(line: string): void {
     const second = Math.floor(performance.now() / 1000)
     if (second !== this.#second) {
-      const dropped = this.#lines - MAX_LINES_PER_SECOND
-      if (dropped > 0) this.#onLine(`(${dropped} more lines within one second were dropped)`)
+      this.#tellDropped()
       this.#second = second
       this.#lines = 0
     }
     if (++this.#lines <= MAX_LINES_PER_SECOND) this.#onLine(line)
+  }
+
+  #tellDropped(): void {
+    const dropped = this.#lines - MAX_LINES_PER_SECOND
+    if (dropped > 0) this.#onLine(`(${dropped} more lines within one second were dropped)`)
   }
 }

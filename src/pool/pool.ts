@@ -56,8 +56,12 @@ export class Pool {
     }))
   }
 
-  /** Adds or drains workers until there are `count`. Returns at once; see `ready` and `drained`. */
+  /**
+   * Adds or drains workers until there are `count`; those that were given up are replaced, those that serve stay
+   * before others. Returns at once; see `ready` and `drained`.
+   */
   scale(count: number): { ready: Promise<void>; drained: Promise<void> } {
+    const leaving = this.#split(slot => slot.state !== 'failed')
     const started: Slot[] = []
     while (this.#slots.length < count) {
       const slot = new Slot({ ...this.#options, id: this.#options.nextId() })
@@ -68,10 +72,19 @@ export class Pool {
       this.#slots.push(slot)
       started.push(slot)
     }
-    const leaving = this.#slots.splice(count)
+    const serving = this.#slots.toSorted((a, b) => Number(b.state === 'ready') - Number(a.state === 'ready'))
+    const staying = new Set(serving.slice(0, count))
+    leaving.push(...this.#split(slot => staying.has(slot)))
     return {
       ready: Promise.all(started.map(slot => slot.firstLoad)).then(() => {}),
       drained: Promise.all(leaving.map(slot => slot.stop())).then(() => {}),
     }
+  }
+
+  /** Keeps some slots and gives the others. */
+  #split(stays: (slot: Slot) => boolean): Slot[] {
+    const leaving = this.#slots.filter(slot => !stays(slot))
+    this.#slots = this.#slots.filter(stays)
+    return leaving
   }
 }

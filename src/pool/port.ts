@@ -62,9 +62,16 @@ export class LoadFailed extends Error {
   override readonly name = 'LoadFailed'
   /** For the log: the stack beside the worker. */
   readonly detail: string
+  readonly outOfMemory: boolean
 
-  constructor(message: string, detail: string) {
+  constructor(message: string, detail: string, outOfMemory = false) {
     super(message)
     this.detail = detail
+    this.outOfMemory = outOfMemory
   }
+}
+
+/** Why a worker failed, as a person reads it: completes "The worker ...", or is a handler's own sentence. */
+export function sayWhy(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -25,10 +25,18 @@ export interface ProcessPortOptions {
 }
 
 const MEMORY_CHECK_MS = 500
-/** No batch's answers come near it; a worker that says so is broken. */
-const MAX_FRAME_BYTES = 2 ** 31
+/** What a frame may have beside the bodies of a batch's answers: heads, log lines, what a model is. */
+const FRAME_ROOM_BYTES = 16 * 2 ** 20
+/** How long a worker may live without its connection; one that ends closes it just before. */
+const UNHEARD_MS = 1000
 const PAGE_BYTES = 4096
 const LAST_WORDS_CHARS = 2000
+
+/** Workers that run. One that computes does not notice that its server has gone: it must not outlive it. */
+const children = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
 
 interface Pending<T> {
   resolve(value: T): void
@@ -41,6 +49,9 @@ export class ProcessPort implements WorkerPort {
   readonly #child: ChildProcess
   readonly #wire: Duplex
   readonly #options: ProcessPortOptions
+  readonly #reader = new FrameReader<FromWorker>(FRAME_ROOM_BYTES)
+  #maxAnswerBytes = 0
+  #unheard: NodeJS.Timeout | undefined
   #loading: Pending<Loaded> | undefined
   #running: (Pending<BatchResult> & { batch: number; size: number }) | undefined
   #batch = 0
@@ -59,6 +70,8 @@ export class ProcessPort implements WorkerPort {
     this.ended = new Promise(resolve => {
       const end = (why: WorkerEnded) => {
         clearInterval(guard)
+        clearTimeout(this.#unheard)
+        children.delete(this.#child)
         this.#settle(why)
         resolve(why)
       }
@@ -76,6 +89,7 @@ export class ProcessPort implements WorkerPort {
     return new Promise((resolve, reject) => {
       if (this.#gone) return reject(this.#gone)
       this.#loading = { resolve, reject }
+      this.#maxAnswerBytes = order.maxResponseSize
       this.#send({ type: 'load', order })
     })
   }
@@ -85,6 +99,7 @@ export class ProcessPort implements WorkerPort {
       if (this.#gone) return reject(this.#gone)
       const batch = ++this.#batch
       this.#running = { resolve, reject, batch, size: items.length }
+      this.#reader.maxBytes = FRAME_ROOM_BYTES + items.length * this.#maxAnswerBytes
       this.#send({ type: 'run', batch, verb, items })
     })
   }
@@ -115,15 +130,17 @@ export class ProcessPort implements WorkerPort {
   }
 
   #listen(): void {
-    const reader = new FrameReader<FromWorker>(MAX_FRAME_BYTES)
     this.#wire.on('data', (chunk: Buffer) => {
       if (this.#killReason !== undefined) return
       try {
-        for (const message of reader.push(chunk)) this.#take(message)
+        for (const message of this.#reader.push(chunk)) this.#take(message)
       } catch (error) {
         const what = error instanceof FrameError ? error.message : String(error)
         this.kill(`sent what is not a message: ${what}`)
       }
+    })
+    this.#wire.on('end', () => {
+      this.#unheard = setTimeout(() => this.kill('closed its connection to the server'), UNHEARD_MS)
     })
     // A worker that dies while it is written to resets the socket; 'close' of the process tells the story.
     this.#wire.on('error', () => {})
@@ -142,7 +159,7 @@ export class ProcessPort implements WorkerPort {
       case 'loaded':
         return this.#loading?.resolve({ graph: message.graph, loadMs: message.loadMs })
       case 'load-failed':
-        return this.#loading?.reject(new LoadFailed(message.message, message.detail))
+        return this.#loading?.reject(new LoadFailed(message.message, message.detail, message.outOfMemory))
       case 'done': {
         const running = this.#running
         if (message.batch !== running?.batch || message.answers.length !== running.size) {
@@ -191,7 +208,7 @@ function startProcess({ program, readable, env }: ProcessPortOptions): ChildProc
     '--disable-warning=SecurityWarning',
     '--disable-warning=ExperimentalWarning',
   ]
-  return spawn(process.execPath, [...flags, program], {
+  const child = spawn(process.execPath, [...flags, program], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: {
       ...env,
@@ -199,6 +216,13 @@ function startProcess({ program, readable, env }: ProcessPortOptions): ChildProc
       MALLOC_TRIM_THRESHOLD_: '131072',
     },
   })
+  // Against what is declared there are no pipes where the system had no file descriptors for them.
+  if (Object.hasOwn(child, 'stdio')) {
+    children.add(child)
+    return child
+  }
+  child.once('error', () => {}) // It follows, and says the same.
+  throw new WorkerEnded('could not be started: the system gave no file descriptors for it')
 }
 
 function toMegabytes(bytes: number): number {

@@ -1,9 +1,9 @@
-import { failureWith, type Failure } from '../errors.ts'
-import type { Entry, Queue } from '../batching/queue.ts'
-import type { Item, LoadOrder, Verb } from '../worker/protocol.ts'
-import type { Answer } from '../worker/protocol.ts'
+import type { Queue } from '../batching/queue.ts'
+import type { LoadOrder } from '../worker/protocol.ts'
 import { backoff } from './backoff.ts'
-import { LoadFailed, WorkerEnded, type BatchResult, type Loaded, type WorkerPort } from './port.ts'
+import { killAfter } from './kill-after.ts'
+import { sayWhy, WorkerEnded, type Loaded, type WorkerPort } from './port.ts'
+import { runBatch, type BatchReport, type Job, type Outcome } from './run-batch.ts'
 
 /** The life of a slot: the states and the steps that are allowed between them. */
 const steps = {
@@ -18,30 +18,6 @@ const steps = {
 
 export type SlotState = keyof typeof steps
 
-/** One job in the queue: what a worker gets, and which verb it is for. */
-export interface Job {
-  readonly verb: Verb
-  readonly item: Item
-}
-
-/** What a job's promise resolves to: its answer and the batch it came with. */
-export interface Outcome {
-  readonly answer: Answer
-  readonly batch: BatchReport
-  /** Milliseconds between push and cut. */
-  readonly queueMs: number
-}
-
-/** What is known of a batch that ran; one object for all its jobs. */
-export interface BatchReport {
-  readonly worker: string
-  readonly size: number
-  /** Round trip as the server saw it, milliseconds. */
-  readonly workerMs: number
-  readonly timings: BatchResult['timings']
-  readonly metrics: BatchResult['metrics']
-}
-
 /** Who wants to know what happens in a pool: logs and metrics. Decides nothing. */
 export interface PoolObserver {
   onState(worker: string, state: SlotState, reason: string): void
@@ -53,12 +29,12 @@ export interface SlotOptions {
   /** Unique in the server; TorchServe shows it as the worker's id. */
   readonly id: string
   readonly queue: Queue<Job, Outcome>
-  readonly order: LoadOrder
   /** Milliseconds; Infinity waits for ever. */
   readonly startupTimeoutMs: number
   readonly responseTimeoutMs: number
   readonly giveUpMs: number
-  openPort(id: string): WorkerPort
+  /** A new worker and what it has to load. Throws where there is nothing that could be started. */
+  openPort(id: string): { readonly port: WorkerPort; readonly order: LoadOrder }
   readonly observer: PoolObserver
 }
 
@@ -158,14 +134,17 @@ export class Slot {
 
   async #start(): Promise<void> {
     const startedAt = performance.now()
-    const { startupTimeoutMs, order, observer } = this.#options
-    const port = this.#options.openPort(this.id)
+    let opened: ReturnType<SlotOptions['openPort']>
+    try {
+      opened = this.#options.openPort(this.id)
+    } catch (error) {
+      this.#firstLoad.reject(error)
+      throw error
+    }
+    const { port, order } = opened
     this.#port = port
-    const timer = killAfter(
-      port,
-      startupTimeoutMs,
-      `did not load its model within ${seconds(startupTimeoutMs)}`,
-    )
+    const { startupTimeoutMs, observer } = this.#options
+    const timer = killAfter(port, startupTimeoutMs, 'did not load its model within')
     try {
       const loaded = await port.load(order)
       observer.onLoaded(this.id, loaded, performance.now() - startedAt)
@@ -185,6 +164,8 @@ export class Slot {
   async #serve(): Promise<void> {
     const port = this.#port
     if (port === undefined) throw new Error('A slot serves only after it started.')
+    const { queue, observer, responseTimeoutMs } = this.#options
+    const onBatch = (batch: BatchReport) => observer.onBatch(batch)
     const stop = new AbortController()
     const onStop = () => stop.abort()
     this.#stopping.signal.addEventListener('abort', onStop)
@@ -195,80 +176,19 @@ export class Slot {
     })
     let alive = true
     while (alive && !this.#stopping.signal.aborted) {
-      const batch = await this.#options.queue.next(stop.signal)
+      const batch = await queue.next(stop.signal)
       if (batch.length === 0) break
-      alive = await this.#run(port, batch)
+      alive = await runBatch(port, batch, { worker: this.id, responseTimeoutMs, onBatch })
     }
     this.#stopping.signal.removeEventListener('abort', onStop)
     if (!alive) await watch
     if (died !== undefined) throw died
     this.#to('draining')
     port.stop()
-    const timer = killAfter(port, STOP_GRACE_MS, 'did not end when it was asked to')
+    const timer = killAfter(port, STOP_GRACE_MS, 'did not end within')
     await watch
     clearTimeout(timer)
   }
-
-  /** Runs one batch and settles each of its jobs; false once the worker is gone. Never throws. */
-  async #run(port: WorkerPort, batch: Entry<Job, Outcome>[]): Promise<boolean> {
-    const { responseTimeoutMs } = this.#options
-    let alive = true
-    for (const jobs of groupByVerb(batch)) {
-      const cutAt = performance.now()
-      const timer = killAfter(port, responseTimeoutMs, `did not answer within ${seconds(responseTimeoutMs)}`)
-      try {
-        const items = jobs.map(job => job.item.item)
-        const result = await port.run(jobs[0]?.item.verb ?? 'predict', items)
-        this.#settle(jobs, result, cutAt)
-      } catch (error) {
-        alive = false
-        const gone = workerDied(error)
-        for (const job of jobs) job.reject(gone)
-      } finally {
-        clearTimeout(timer)
-      }
-    }
-    return alive
-  }
-
-  #settle(jobs: Entry<Job, Outcome>[], result: BatchResult, cutAt: number): void {
-    const workerMs = performance.now() - cutAt
-    const { timings, metrics } = result
-    const batch: BatchReport = { worker: this.id, size: jobs.length, workerMs, timings, metrics }
-    this.#options.observer.onBatch(batch)
-    jobs.forEach((job, index) => {
-      const answer = result.answers[index]
-      if (answer === undefined) throw new Error('A port gives one answer per item.')
-      job.resolve({ answer, batch, queueMs: cutAt - job.queuedAt })
-    })
-  }
-}
-
-/** The failure that the clients of a batch get whose worker ended. */
-function workerDied(error: unknown): Failure {
-  const ended = error instanceof WorkerEnded ? error : undefined
-  const status = ended?.outOfMemory === true ? { status: 507 } : {}
-  return failureWith({ ...status, cause: error, reason: `The worker ${sayWhy(error)}.` }, 'WORKER_DIED')
-}
-
-function sayWhy(error: unknown): string {
-  if (error instanceof LoadFailed) return error.message
-  return error instanceof Error ? error.message : String(error)
-}
-
-/** A batch may hold jobs of several verbs; the handler gets those of one at a time. */
-function groupByVerb(batch: Entry<Job, Outcome>[]): Entry<Job, Outcome>[][] {
-  const verb = batch[0]?.item.verb
-  if (batch.every(job => job.item.verb === verb)) return [batch]
-  return [...Map.groupBy(batch, job => job.item.verb).values()]
-}
-
-function killAfter(port: WorkerPort, ms: number, reason: string): NodeJS.Timeout | undefined {
-  return Number.isFinite(ms) ? setTimeout(() => port.kill(reason), ms) : undefined
-}
-
-function seconds(ms: number): string {
-  return `${ms / 1000} s`
 }
 
 async function isFulfilled(promise: Promise<unknown>): Promise<boolean> {

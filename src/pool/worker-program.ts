@@ -30,19 +30,24 @@ export function workerProgram(
   )
   return {
     program: fileURLToPath(new URL(`../worker/main${ending}`, import.meta.url)),
-    readable: [home, ...packageFolders(home)],
+    readable: [
+      join(home, 'package.json'),
+      // Code lies in src/ and handlers/, from source and below dist/ alike. Not the rest: a model store may be there.
+      ...['..', '../../handlers'].map(folder => fileURLToPath(new URL(folder, import.meta.url))),
+      ...packageFolders(home),
+    ],
     env: Object.fromEntries(passed),
   }
 }
 
-/** The node_modules folders above `home`, where a package manager may have put what Sconce depends on. */
+/** The node_modules folders in and above `home`, where a package manager may have put what Sconce depends on. */
 function packageFolders(home: string): string[] {
   const folders: string[] = []
-  for (let at = home; dirname(at) !== at; at = dirname(at)) {
-    const folder = at.endsWith(`${sep}node_modules`) ? at : join(dirname(at), 'node_modules')
+  for (let at = home; ; at = dirname(at)) {
+    const folder = at.endsWith(`${sep}node_modules`) ? at : join(at, 'node_modules')
     if (existsSync(folder)) folders.push(folder)
+    if (dirname(at) === at) return [...new Set(folders)]
   }
-  return [...new Set(folders)]
 }
 
 function matchesWhole(pattern: string): (name: string) => boolean {

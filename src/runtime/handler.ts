@@ -34,6 +34,8 @@ export interface Handler {
   postprocess?(output: Tensors, input: Input, context: Context): unknown
   /** Answers `/explanations/{model}` for one request. Without it that route answers 501. */
   explain?(input: Input, context: Context): unknown
+  /** What `GET /models/{model}?customized=true` shows as `customizedMetadata`: any JSON. */
+  describe?(context: Context): unknown
 }
 
 /** What one request brought, whatever the protocol it came by. */

@@ -49,11 +49,15 @@ function detach(message: Message, tail: Uint8Array[]): unknown {
   return message
 }
 
+function isLength(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0
+}
+
 /** The counterpart of `detach`: puts views of `tail` back where the lengths stand. */
 function attach(head: Message, tail: Uint8Array): Message {
   let offset = 0
   const take = (length: unknown): Uint8Array => {
-    if (typeof length !== 'number' || length < 0 || offset + length > tail.length) {
+    if (!isLength(length) || offset + length > tail.length) {
       throw new FrameError('a byte array that reaches beyond its frame')
     }
     return tail.subarray(offset, (offset += length))
@@ -81,15 +85,15 @@ export class FrameError extends Error {
 
 /** Cuts a stream of bytes into messages. Feed it chunks of any size; it holds at most one unfinished frame. */
 export class FrameReader<M extends Message> {
-  readonly #maxBytes: number
+  /** A frame above it is refused before anything is allocated for it. It may change from frame to frame. */
+  maxBytes: number
   #prefix = Buffer.alloc(PREFIX_BYTES)
   #prefixLength = 0
   #body: Buffer | undefined
   #bodyLength = 0
 
-  /** A frame above `maxBytes` is refused before anything is allocated for it. */
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.maxBytes = maxBytes
   }
 
   /** The messages that `chunk` completes. Throws FrameError. */
@@ -122,9 +126,9 @@ export class FrameReader<M extends Message> {
     const size = this.#prefix.readUInt32LE(0) - 4
     const headLength = this.#prefix.readUInt32LE(4)
     // The head of a message is never empty, so a body always has at least one byte to come.
-    if (size > this.#maxBytes || headLength === 0 || headLength > size) {
+    if (size > this.maxBytes || headLength === 0 || headLength > size) {
       throw new FrameError(
-        `a frame of ${size} bytes with a head of ${headLength}; the limit is ${this.#maxBytes}`,
+        `a frame of ${size} bytes with a head of ${headLength}; the limit is ${this.maxBytes}`,
       )
     }
     return Buffer.allocUnsafe(size)

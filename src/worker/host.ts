@@ -3,7 +3,7 @@ import { defaultVerbs } from '../runtime/default-verbs.ts'
 import { decodeItem } from '../runtime/input.ts'
 import { checkInputs, openSession } from '../runtime/session.ts'
 import { printAnswer } from './answer.ts'
-import { toWorkerFailure } from './failures.ts'
+import { NoExplain, toWorkerFailure } from './failures.ts'
 import { loadHandler } from './load-handler.ts'
 import type {
   Answer,
@@ -77,7 +77,7 @@ class HandlerHost {
 
   async run(verb: Verb, items: readonly Item[]): Promise<HostResult> {
     const inputs = items.map(item => decodeItem(item, this.#order.decodeInput))
-    const { answers, timings } = await (verb === 'predict' ? this.#predict(inputs) : this.#explain(inputs))
+    const { answers, timings } = await this.#runVerb(verb, inputs)
     return { answers, timings, metrics: this.#takeMetrics() }
   }
 
@@ -99,14 +99,26 @@ class HandlerHost {
     return { answers, timings: { preprocess: stage(0), inference: stage(1), postprocess: stage(2) } }
   }
 
-  async #explain(inputs: readonly Input[]): Promise<{ answers: Answer[]; timings: Timings }> {
+  #runVerb(verb: Verb, inputs: readonly Input[]): Promise<{ answers: Answer[]; timings: Timings }> {
+    if (verb === 'predict') return this.#predict(inputs)
+    const handler = this.#handler
+    const context = this.#context
+    if (verb === 'describe') return this.#each(inputs, () => handler.describe?.(context) ?? null)
+    return this.#each(inputs, input => {
+      if (handler.explain === undefined) throw new NoExplain()
+      return handler.explain(input, context)
+    })
+  }
+
+  /** One call of the handler per request; all of it counts as inference. */
+  async #each(
+    inputs: readonly Input[],
+    answer: (input: Input) => unknown,
+  ): Promise<{ answers: Answer[]; timings: Timings }> {
     const startMs = now()
-    const explain = this.#handler.explain?.bind(this.#handler)
     const answers: Answer[] = []
-    for (const input of inputs) {
-      if (explain === undefined) answers.push({ ok: false, code: 'NO_EXPLAIN', facts: [this.#order.name] })
-      else answers.push(toAnswer(await attempt(async () => this.#print(await explain(input, this.#context)))))
-    }
+    for (const input of inputs)
+      answers.push(toAnswer(await attempt(async () => this.#print(await answer(input)))))
     const endMs = now()
     return {
       answers,

@@ -3,6 +3,7 @@
  * the handler's own; the server turns them into log lines.
  */
 import { Socket } from 'node:net'
+import { toWorkerFailure } from './failures.ts'
 import { encode, FrameReader } from './framing.ts'
 import { openHost, type Host } from './host.ts'
 import type { FromWorker, LoadOrder, ToWorker } from './protocol.ts'
@@ -45,7 +46,8 @@ async function load(order: LoadOrder): Promise<void> {
     send({ type: 'loaded', ...host.loaded })
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error))
-    send({ type: 'load-failed', message, detail: stack ?? message })
+    const outOfMemory = toWorkerFailure(error).code === 'OUT_OF_MEMORY'
+    send({ type: 'load-failed', message, detail: stack ?? message, outOfMemory })
   }
 }
 

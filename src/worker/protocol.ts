@@ -6,7 +6,7 @@ import type { GraphInfo } from '../runtime/tensor.ts'
 
 export type { GraphInfo } from '../runtime/tensor.ts'
 
-export type Verb = 'predict' | 'explain'
+export type Verb = 'predict' | 'explain' | 'describe'
 
 /** What goes in for one request. No sockets, no streams: the bytes as the client sent them. */
 export interface Item {
@@ -99,7 +99,12 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'loaded'; readonly graph: GraphInfo | undefined; readonly loadMs: number }
-  | { readonly type: 'load-failed'; readonly message: string; readonly detail: string }
+  | {
+      readonly type: 'load-failed'
+      readonly message: string
+      readonly detail: string
+      readonly outOfMemory: boolean
+    }
   | {
       readonly type: 'done'
       readonly batch: number

@@ -114,7 +114,7 @@ describe('what is wrong', () => {
     expect(await problemsOf({ argv, env: { TS_LOG_LEVEL: 'loud' } })).toEqual([
       'Unknown flag --bogus',
       'Unknown key job_queue_sise in config.properties line 1; did you mean job_queue_size?',
-      'inference_address=nope (config.properties line 3): Invalid binding address: nope; expected http://host[:port] or unix:/absolute/path',
+      'inference_address=nope (config.properties line 3): Invalid binding address: nope; expected http://host[:port], https://host[:port] or unix:/absolute/path',
       'max_request_size=lots (config.properties line 2): expected a whole number from 1 to 2147483647',
       'log_level=loud (TS_LOG_LEVEL): expected one of debug, info, warn, error, silent',
       'tracing=zipkin (--tracing): expected one of none, jaeger, otlp',
@@ -172,19 +172,58 @@ describe('keys without an effect', () => {
     ])
   })
 
+  test('that ask for more safety than there is stop the start', async () => {
+    await write('enable_grpc_ssl=true')
+    expect(await problemsOf()).toEqual([
+      'enable_grpc_ssl=true (config.properties line 1): not supported yet, so the server would be open; refused',
+    ])
+  })
+})
+
+describe('access and TLS', () => {
   test.each([
-    ['keystore=k.p12', 'keystore=k.p12 (config.properties line 1)'],
-    ['private_key_file=key.pem', 'private_key_file=key.pem'],
-    ['enable_grpc_ssl=true', 'enable_grpc_ssl=true'],
-    ['disable_token_authorization=false', 'disable_token_authorization=false'],
-    [
-      'inference_address=https://0.0.0.0:8443',
-      'inference_address=https://0.0.0.0:8443: TLS is not supported yet',
-    ],
-    ['metrics_address=https://0.0.0.0', 'metrics_address=https://0.0.0.0:8445: TLS is not supported yet'],
-  ])('that ask for more safety stop the start: %s', async (line, problem) => {
+    ['', 'by address'],
+    ['disable_token_authorization=true', 'never'],
+    ['disable_token_authorization=false', 'always'],
+  ] as const)('tokens are needed after "%s": %s', async (line, tokens) => {
     await write(line)
-    expect(await problemsOf()).toEqual([expect.stringContaining(problem)])
+    expect((await load()).config.security.tokens).toBe(tokens)
+  })
+
+  test('the key file is in the current directory, as in TorchServe, or where key_file says', async () => {
+    expect((await load()).config.security.keyFile).toBe(join(cwd, 'key_file.json'))
+    await write('key_file=/run/keys.json\ntoken_expiration_min=0.5\nallowed_hosts=A.example, b')
+    const { keyFile, tokenLifeMs, allowedHosts } = (await load()).config.security
+    expect({ keyFile, tokenLifeMs, allowedHosts }).toEqual({
+      keyFile: '/run/keys.json',
+      tokenLifeMs: 30_000,
+      allowedHosts: ['a.example', 'b'],
+    })
+  })
+
+  test('allowed_hosts takes names, not addresses with ports', async () => {
+    await write('allowed_hosts=https://a.example')
+    expect(await problemsOf()).toEqual([expect.stringContaining('expected host names with commas between')])
+  })
+
+  test('key files must be there, and both of a pair', async () => {
+    await write('keystore=k.p12')
+    expect(await problemsOf()).toEqual(['keystore file not found: k.p12'])
+    await write('x', 'cert.pem')
+    await write('certificate_file=cert.pem\ninference_address=https://127.0.0.1')
+    expect(await problemsOf()).toEqual([
+      'certificate_file and private_key_file belong together: one of them is not set',
+    ])
+  })
+
+  test('a key that no address uses is a warning', async () => {
+    await write('x', 'k.p12')
+    await write('keystore=k.p12')
+    expect((await load()).warnings).toEqual([
+      'keystore without effect: no address begins with https://, so nothing is encrypted',
+    ])
+    await write('keystore=k.p12\nmetrics_address=https://127.0.0.1')
+    expect((await load()).warnings).toEqual([])
   })
 })
 
@@ -211,7 +250,7 @@ describe('variables', () => {
   test('set allowed_urls only when the file lets them', async () => {
     const env = { TS_ALLOWED_URLS: 'https://a/.*' }
     const refused = await load({ env })
-    expect(refused.config.models.allowedUrls).toEqual(['file://.*|http(s)?://.*'])
+    expect(refused.config.models.allowedUrls).toEqual([])
     expect(refused.warnings).toEqual(['TS_ALLOWED_URLS is ignored: use_env_allowed_urls is not true'])
     await write('use_env_allowed_urls=true')
     expect((await load({ env })).config.models.allowedUrls).toEqual(['https://a/.*'])
@@ -252,9 +291,9 @@ describe('the result', () => {
 
   test('never shows a secret, not even in an error', async () => {
     await write('keystore_pass=hunter2')
-    const problems = await problemsOf()
-    expect(problems).toEqual([expect.stringContaining('keystore_pass=***')])
-    expect(problems.join()).not.toContain('hunter2')
+    expect((await load()).describe()).toEqual({ model_store: 'store', keystore_pass: '***' })
+    await write('keystore_pass=hunter2\njob_queue_size=x')
+    expect((await problemsOf()).join()).not.toContain('hunter2')
   })
 })
 
