@@ -1,7 +1,7 @@
 import type { Bench, BenchOptions, Report } from './support/bench.ts'
 import { readCpu } from './support/cpu.ts'
 import { openForkWay, openSocketWay, type Way } from './support/hop-ways.ts'
-import { measureRounds, pick, ratios, showRounds, type Rounds } from './support/rounds.ts'
+import { measureRounds, pick, ratios, showRounds, ROUNDS_NOTE, type Rounds } from './support/rounds.ts'
 import { median, quantile, showNumber, showSpread, spread } from './support/statistics.ts'
 
 const SIZES = [
@@ -38,6 +38,7 @@ export const bench: Bench = {
     }
     const notes = [
       `x is the ratio of ${OURS} to ${THEIRS}. cpu is processor time per round trip, server cpu the server's share of it.`,
+      ROUNDS_NOTE,
     ]
     return {
       tables: [{ title: `Round trips, ${IN_FLIGHT} in flight`, columns: COLUMNS, rows }],

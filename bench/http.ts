@@ -2,7 +2,7 @@ import { readCpu } from './support/cpu.ts'
 import type { Bench, BenchOptions, Table } from './support/bench.ts'
 import type { LoadResult } from './support/load.ts'
 import { DIGITS, FRAUD, type BenchModel } from './support/models.ts'
-import { measureRounds, pick, ratios, showRounds, type Rounds } from './support/rounds.ts'
+import { measureRounds, pick, ratios, showRounds, ROUNDS_NOTE, type Rounds } from './support/rounds.ts'
 import { REFERENCE, runLoad, serverOf, withParts, type Parts, type Target } from './support/parts.ts'
 import { median, showNumber, showSpread, spread } from './support/statistics.ts'
 
@@ -38,7 +38,6 @@ export const bench: Bench = {
 async function measureAll(parts: Parts, options: BenchOptions) {
   const tables: Table[] = []
   const results: unknown[] = []
-  let clientCores = 0
   for (const one of CASES) {
     const rows: string[][] = []
     for (const name of [...one.served, REFERENCE]) await warm(parts, one.model, name, options)
@@ -52,16 +51,15 @@ async function measureAll(parts: Parts, options: BenchOptions) {
       })
       rows.push(...showCase(one, connections, measured))
       results.push(...resultsOf(one, connections, measured))
-      const cores = measured.rounds.flatMap(round => [...round.values()].map(block => block.clientCores))
-      clientCores = Math.max(clientCores, median(cores))
     }
     tables.push({ title: titleOf(one.model), columns: COLUMNS, rows })
   }
   const notes = [
     'cpu is processor time per request of the server and its workers; x is the ratio to echo, median (lowest..highest).',
     'fraud runs one request at a time per worker (the default); fraud_batched and digits run up to 32 that wait together.',
-    `The load generator is one process of its own and used at most ${clientCores.toFixed(2)} cores (median of a case); ` +
-      'it shares the cores with the servers.',
+    'client is what the load generator, one process beside the servers, used of a core: near 1.0 it is what limits the ' +
+      'requests/s of its row, and only cpu can be compared.',
+    ROUNDS_NOTE,
   ]
   return { tables, notes, results }
 }
@@ -77,6 +75,7 @@ const COLUMNS = [
   'x',
   'cpu us',
   'x',
+  'client',
   'rounds',
 ]
 
@@ -100,7 +99,8 @@ function showCase({ served }: Case, connections: number, measured: Rounds<Block>
       show(median(pick(measured, name, block => block[key]))),
       name === REFERENCE ? '' : showSpread(spread(ratios(measured, [name, REFERENCE], block => block[key]))),
     ])
-    return [name, String(connections), ...cells, name === REFERENCE ? '' : showRounds(measured)]
+    const client = median(pick(measured, name, block => block.clientCores)).toFixed(2)
+    return [name, String(connections), ...cells, client, name === REFERENCE ? '' : showRounds(measured)]
   })
 }
 
@@ -113,6 +113,10 @@ function resultsOf({ model, served }: Case, connections: number, measured: Round
     rounds: rounds.length,
     dropped,
     noisy,
+    clientCores: {
+      sconce: median(pick(measured, name, block => block.clientCores)),
+      echo: median(pick(measured, REFERENCE, block => block.clientCores)),
+    },
     ...Object.fromEntries(
       FIGURES.map(({ key }) => [
         key,

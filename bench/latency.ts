@@ -1,7 +1,7 @@
 import type { Bench, BenchOptions, Report } from './support/bench.ts'
 import { DIGITS, FRAUD, type BenchModel } from './support/models.ts'
 import { REFERENCE, runLoad, withParts, type Parts } from './support/parts.ts'
-import { differences, measureRounds, pick, showRounds, type Rounds } from './support/rounds.ts'
+import { differences, measureRounds, pick, showRounds, ROUNDS_NOTE, type Rounds } from './support/rounds.ts'
 import { startBareSession, type BareSession } from './support/session.ts'
 import { median, showSpread, spread } from './support/statistics.ts'
 
@@ -43,7 +43,10 @@ async function measureAll(parts: Parts, bare: BareSession, options: BenchOptions
         rows,
       },
     ],
-    notes: ['For digits the added time has the decoding of the PNG in it, which session.run does not do.'],
+    notes: [
+      'For digits the added time has the decoding of the PNG in it, which session.run does not do.',
+      ROUNDS_NOTE,
+    ],
     results,
   }
 }

@@ -80,12 +80,16 @@ export function differences<T>(
   return rounds.rounds.map(round => figure(at(round, name)) - figure(at(round, reference)))
 }
 
-export function showRounds(rounds: Rounds<unknown>): string {
-  const parts = [`${rounds.rounds.length} rounds`]
-  if (rounds.noisy > 0) parts.push(`${rounds.noisy} of them on a busy machine`)
-  if (rounds.dropped > 0) parts.push(`${rounds.dropped} more dropped because the machine was busy`)
-  return parts.join(', ')
+/** `7 (2 noisy, 5 dropped)`. */
+export function showRounds({ rounds, noisy, dropped }: Rounds<unknown>): string {
+  const parts = [...(noisy > 0 ? [`${noisy} noisy`] : []), ...(dropped > 0 ? [`${dropped} dropped`] : [])]
+  return parts.length === 0 ? String(rounds.length) : `${rounds.length} (${parts.join(', ')})`
 }
+
+/** What a table's column `rounds` says. */
+export const ROUNDS_NOTE =
+  `In a noisy round other processes used more than ${CALM_CORES} cores; such rounds are measured again, and count only ` +
+  'where there are not enough calm ones.'
 
 function at<T>(round: Round<T>, name: string): T {
   const value = round.get(name)

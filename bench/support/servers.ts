@@ -13,6 +13,9 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+/** A server that does not come up must not hold the benchmark for ever. */
+const START_TIMEOUT_MS = 60_000
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
@@ -79,7 +82,7 @@ async function firstLine(child: ChildProcess, find: (line: string) => string | u
     lines.close()
     stdout.resume()
   }
-  throw new Error('A server ended before it was up')
+  throw new Error(`A server ended before it was up, or was not within ${START_TIMEOUT_MS / 1000} s`)
 }
 
 /** Waits for the server's address; where it does not come, nothing of the server is left. */
@@ -101,6 +104,7 @@ async function untilUp(
     }
     await cleanUp()
   }
+  const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS)
   try {
     const address = await firstLine(child, findAddress)
     if (pid === undefined) throw new Error('A server that gave its address has a process')
@@ -108,5 +112,7 @@ async function untilUp(
   } catch (error) {
     await stop()
     throw error
+  } finally {
+    clearTimeout(timer)
   }
 }

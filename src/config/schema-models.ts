@@ -26,9 +26,9 @@ export const models = {
   model_snapshot: SnapshotJson.optional()
     .describe('Models to restore in place of load_models, as JSON, as snapshots have it; --models wins.')
     .register(facts, { flags: [], env: false }),
-  enable_model_api: Flag.prefault('false')
-    .describe('Whether models can be registered and unregistered over the management API.')
-    .register(facts, NOT_YET),
+  enable_model_api: Flag.prefault('false').describe(
+    'Whether models can be registered and unregistered over the management API.',
+  ),
   allowed_urls: PatternList.prefault('').describe(
     'Regular expressions, one of which a URL to register a model from must match as a whole; unset: none may.',
   ),
@@ -50,9 +50,9 @@ export const workers = {
     .describe('Workers of a model that is loaded at start; 0: as many as the CPU plan gives.'),
   default_response_timeout: Seconds.prefault('120').describe('Seconds that a worker has to answer a batch.'),
   default_startup_timeout: Seconds.prefault('120').describe('Seconds that a worker has to load its model.'),
-  unregister_model_timeout: Seconds.prefault('120')
-    .describe('Seconds that the requests of a model have to end when it is unregistered.')
-    .register(facts, NOT_YET),
+  unregister_model_timeout: Seconds.prefault('120').describe(
+    'Seconds that the requests of a model have to end when it is unregistered.',
+  ),
   job_queue_size: whole(1)
     .prefault('100')
     .describe('Requests that may wait for one model version; a further one gets 503.'),

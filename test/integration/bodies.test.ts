@@ -50,8 +50,10 @@ describe('an image reaches image_classifier', () => {
     ['as the file "data" of a form', { method: 'POST', body: form(['data', file(bytes)]) }],
     ['as the file "body" of a form', { method: 'POST', body: form(['body', file(bytes, 'image/png')]) }],
     ['as base64 text', { method: 'POST', body: base64, headers: { 'content-type': 'text/plain' } }],
-    ['as base64 in a field of a form', { method: 'POST', body: form(['data', base64]) }],
-    ['as base64 in an urlencoded form', { method: 'POST', body: new URLSearchParams({ data: base64 }) }],
+    [
+      'as base64 in a text file of a form',
+      { method: 'POST', body: form(['data', file(base64, 'text/plain')]) },
+    ],
     ['as base64 in JSON', { method: 'POST', body: JSON.stringify({ b64: base64 }), headers: json }],
   ])('%s', async (_form, init) => {
     const response = await fetch(`${server.inference}/predictions/digits`, init)

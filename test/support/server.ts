@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
@@ -100,4 +102,16 @@ export async function freshTmpdir(): Promise<{ dir: string; remove(): Promise<vo
       await rm(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** A port of 127.0.0.1 that nobody listens on: for what has to know its port before it starts. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  // A TCP server's address is an object; a string only for pipes.
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
