@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { openPatterns, sweepPartialDownloads } from './archive/fetch.ts'
 import { claimWorkDir } from './archive/work-dir.ts'
 import type { Config } from './config/config.ts'
+import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
 import { Access } from './http/access.ts'
 import { Doors, type Addresses } from './http/doors.ts'
@@ -18,8 +19,10 @@ import { addMetricsRoutes } from './http/metrics.ts'
 import { readTlsKeys, type TlsKeys } from './http/tls.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
-import { loadAtStartup, type Refused } from './models/load-at-startup.ts'
+import type { Refused } from './models/load-at-startup.ts'
+import { loadModels } from './models/load-models.ts'
 import { ModelOperations } from './models/operations.ts'
+import { SnapshotRecorder } from './models/snapshot-recorder.ts'
 import type { RegisterDeps } from './models/register.ts'
 import { Registry } from './models/registry.ts'
 import { InlinePort } from './pool/inline-port.ts'
@@ -39,6 +42,8 @@ export interface ServerOptions {
   readonly home: string
   readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Where snapshots go, and the configuration for them; undefined: none are written. */
+  readonly snapshots?: LoadedConfig['snapshots']
 }
 
 export interface Server {
@@ -71,10 +76,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   // Telemetry.
   const metrics = await openMetrics(options)
-  const host = config.metrics.isHostMeasured
-    ? startHostMetrics(config.metrics.hostIntervalMs / 1000)
-    : undefined
-  if (host !== undefined) metrics.setHostSource(() => host.latest())
+  const host = measureHost(config, metrics)
   const tracing = await startTracing({ ...config.tracing, serviceName: 'sconce', version, logger })
   const telemetry = new ModelTelemetry(metrics, logger)
 
@@ -83,10 +85,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await checkRemoteArchives(config, logger)
   const registry = new Registry()
   const predictor = new Predictor({ registry, telemetry, tracing, logger })
+  const snapshots = recordSnapshots(options, registry)
   const operations = new ModelOperations({
     deps: registerDeps(options, { cpu, workDir, registry, telemetry }),
     unregisterTimeoutMs: config.workers.unregisterTimeoutMs,
-    onChange: () => {},
+    onChange: () => snapshots?.changed(),
   })
 
   // Edges.
@@ -94,6 +97,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   const stop = async (): Promise<void> => {
     await doors.close()
+    await snapshots?.stopping()
     await Promise.all(registry.all().map(model => model.close()))
     host?.stop()
     await tracing.stop()
@@ -104,7 +108,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   try {
     // Doors open before the models are there, as TorchServe's do: /ping answers, predictions wait in their queues.
     const addresses = await doors.open()
-    const { registered, refused } = await loadAtStartup(config.models.load, config.models.store, operations)
+    const { registered, refused } = await loadModels(config.models, operations)
+    await snapshots?.started()
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
     return {
       addresses,
@@ -127,6 +132,22 @@ async function checkRemoteArchives({ models }: Config, logger: Logger): Promise<
   for (const pattern of openPatterns(models.allowedUrls)) {
     logger.warn('allowed_urls lets models be registered from anywhere', { pattern })
   }
+}
+
+function measureHost(config: Config, metrics: Metrics): ReturnType<typeof startHostMetrics> | undefined {
+  if (!config.metrics.isHostMeasured) return undefined
+  const host = startHostMetrics(config.metrics.hostIntervalMs / 1000)
+  metrics.setHostSource(() => host.latest())
+  return host
+}
+
+function recordSnapshots(
+  { snapshots, logger }: ServerOptions,
+  registry: Registry,
+): SnapshotRecorder | undefined {
+  if (snapshots === undefined) return undefined
+  const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
+  return new SnapshotRecorder({ ...snapshots, registry, warn })
 }
 
 async function openMetrics({ config, home, logger, version }: ServerOptions): Promise<Metrics> {

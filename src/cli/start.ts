@@ -43,7 +43,14 @@ async function serve(loaded: LoadedConfig, version: string, io: CommandIo): Prom
   const stopped = untilSignal()
   let server: Server
   try {
-    server = await startServer({ config, logger, home: findHome(), version, env: process.env })
+    server = await startServer({
+      config,
+      logger,
+      home: findHome(),
+      version,
+      env: process.env,
+      snapshots: loaded.snapshots,
+    })
   } catch (error) {
     await logger.flush()
     throw error

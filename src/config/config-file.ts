@@ -1,3 +1,4 @@
+import type { KeyName } from './schema.ts'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { exists } from './check.ts'
@@ -72,5 +73,13 @@ export async function readSnapshot({ flags, env, cwd }: FileInput, file: ConfigF
   const said = [...warnings, ...(say === '' ? [] : [say])]
   if (!restore || snapshot === undefined) return { ...NOTHING, warnings: said }
   const read = readProperties(snapshot.text, showValue(snapshot.file), env)
-  return { values: read.values, problems: [], warnings: [...said, ...read.problems, ...read.warnings] }
+  const values = new Map([...read.values].filter(([name]) => !NOT_RESTORED.has(name)))
+  return { values, problems: [], warnings: [...said, ...read.problems, ...read.warnings] }
 }
+
+/** What opens the server to others has to be said at each start; a file that was left behind does not count. */
+const NOT_RESTORED: ReadonlySet<KeyName> = new Set<KeyName>([
+  'enable_model_api',
+  'disable_token_authorization',
+  'allowed_urls',
+])

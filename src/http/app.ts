@@ -9,6 +9,7 @@ import Fastify, {
 } from 'fastify'
 import { failure, failureWith, toFailure, type Failure } from '../errors.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { drainOnClose } from './drain.ts'
 import { sendJson } from './json.ts'
 import { answerPlainHttp, tlsOptions, type TlsKeys } from './tls.ts'
 
@@ -71,6 +72,7 @@ export function createApp(options: AppOptions): App {
     const endSilent = answerPlainHttp(app.server)
     app.addHook('preClose', done => (endSilent(), done()))
   }
+  drainOnClose(app)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler((error, request, reply) => sendFailure(options, error, request, reply))

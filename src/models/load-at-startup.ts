@@ -4,7 +4,9 @@ import type { ModelOperations } from './operations.ts'
 import type { Registered } from './register.ts'
 
 /** `all` the model store holds, or these. */
-export type StartupList = 'all' | readonly { readonly name: string | undefined; readonly location: string }[]
+export type StartupList =
+  | 'all'
+  | readonly { readonly name: string | undefined; readonly location: string; readonly handler?: string }[]
 
 export interface Refused {
   readonly url: string
@@ -23,13 +25,17 @@ export async function loadAtStartup(
   operations: ModelOperations,
 ): Promise<StartupLoad> {
   const wanted =
-    list === 'all' ? (await listStore(modelStore)).map(location => ({ name: undefined, location })) : list
+    list === 'all'
+      ? (await listStore(modelStore)).map(location => ({ name: undefined, handler: undefined, location }))
+      : list
   const registered: Registered[] = []
   const refused: Refused[] = []
   // One after the other: two archives of one name and version are a conflict that should not depend on luck.
-  for (const { name, location } of wanted) {
+  for (const { name, location, handler } of wanted) {
     try {
-      registered.push(await operations.register({ url: location, name, settings: {}, atStartup: true }))
+      registered.push(
+        await operations.register({ url: location, name, handler, settings: {}, atStartup: true }),
+      )
     } catch (error) {
       const { message, reason, cause } = toFailure(error)
       const said = reason === undefined ? message : `${message} ${reason}`

@@ -21,6 +21,8 @@ export interface ModelOptions {
   readonly archive: Archive
   readonly settings: ModelSettings
   readonly loadedAtStartup: boolean
+  /** The handler in place of the archive's own, where one was asked for. */
+  readonly handler?: string | undefined
   /** Removes the archive's file where it was downloaded for this model. */
   readonly removeDownload?: (() => Promise<void>) | undefined
   readonly observer: ModelObserver
@@ -36,6 +38,7 @@ export class Model {
   readonly version: string
   readonly archive: Archive
   readonly loadedAtStartup: boolean
+  readonly handler: string | undefined
   readonly removeDownload: (() => Promise<void>) | undefined
   readonly pool: Pool
   readonly #queue: Queue<Job, Outcome>
@@ -51,6 +54,7 @@ export class Model {
     this.archive = archive
     this.#settings = settings
     this.loadedAtStartup = options.loadedAtStartup
+    this.handler = options.handler
     this.removeDownload = options.removeDownload
     this.#queue = new Queue<Job, Outcome>({
       capacity: settings.jobQueueSize,

@@ -31,8 +31,10 @@ export class ModelOperations {
   /** See registerModel. */
   async register(request: RegisterRequest): Promise<Registered> {
     const { model, ready } = await registerModel(request, this.#options.deps)
-    this.#options.onChange()
-    const settled = ready.finally(() => this.#options.onChange())
+    // What is asked of it meanwhile waits: its first workers stopped by another one would undo the registration.
+    const loaded = this.#inTurn(model, () => ready)
+    // Not before: what does not load is undone, and nobody should have written it down.
+    const settled = loaded.finally(() => this.#options.onChange())
     settled.catch(() => {}) // Whoever asks gets it; nobody has to ask.
     return { model, ready: settled }
   }

@@ -9,6 +9,7 @@ import { toLoadFailure } from './load-failure.ts'
 import { locateArchive, type LocateOptions } from './locate.ts'
 import { Model, type ModelObserver } from './model.ts'
 import type { Registry } from './registry.ts'
+import { restoredSettings, type SnapshotModel } from './snapshot-model.ts'
 import { effectiveSettings, type GivenSettings } from './settings.ts'
 
 export interface RegisterRequest {
@@ -19,6 +20,8 @@ export interface RegisterRequest {
   /** Overrides the manifest's handler. */
   readonly handler?: string | undefined
   readonly settings: GivenSettings
+  /** What a snapshot says of it, which wins over every other source. */
+  readonly restored?: SnapshotModel | undefined
   /** At start-up a model whose workers do not load stays registered, and they are tried again. */
   readonly atStartup: boolean
 }
@@ -125,6 +128,7 @@ async function makeModel(name: string, version: string, parts: ModelParts): Prom
     settings,
     removeDownload,
     loadedAtStartup: request.atStartup,
+    handler: request.handler,
     observer: deps.observe(name, version),
     pool: { openPort, nextId: () => deps.nextWorkerId() },
   })
@@ -146,7 +150,7 @@ function chooseSettings(name: string, version: string, { archive, request, deps 
   const { configured, defaults } = deps
   const versions = Object.hasOwn(configured, name) ? configured[name] : undefined
   const config = versions !== undefined && Object.hasOwn(versions, version) ? versions[version] : undefined
-  return effectiveSettings({
+  const settings = effectiveSettings({
     request: request.settings,
     archive: archive.manifest.model.configFile === undefined ? undefined : archive.config.settings,
     config: config ?? {},
@@ -156,6 +160,7 @@ function chooseSettings(name: string, version: string, { archive, request, deps 
     defaultStartupTimeoutMs: defaults.startupTimeoutMs,
     defaultJobQueueSize: defaults.jobQueueSize,
   })
+  return request.restored === undefined ? settings : restoredSettings(settings, request.restored)
 }
 
 /** The name as asked, else the manifest's, else (at start-up only, as TorchServe) the file's. */

@@ -25,9 +25,7 @@ export interface SnapshotModel {
 /** Every registered version, as a snapshot keeps it. */
 export function toSnapshotModels(registry: Pick<Registry, 'all' | 'isDefault'>): SnapshotModel[] {
   return registry.all().map(model => {
-    const { settings, archive } = model
-    // Not every model has been given a handler.
-    const { handler } = model as { handler?: string | undefined }
+    const { settings, archive, handler } = model
     return {
       name: model.name,
       version: model.version,

@@ -1,5 +1,6 @@
 /** The only file that knows onnxruntime-node. */
 import { basename, dirname, sep } from 'node:path'
+import './no-telemetry.ts'
 import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { failureWith } from '../errors.ts'
 import { checkInputs } from './check-inputs.ts'

@@ -64,7 +64,11 @@ function hugePng(width: number, height: number): Buffer {
 describe('image_classifier refuses', () => {
   const png = digitPng('digit_3_a.png')
   test.each<[string, Buffer | string | null, RegExp, string?]>([
-    ['text', 'I am a cat', /^Expected a JPEG, PNG, .* image that can be decoded, got: /],
+    [
+      'bytes that are no picture',
+      Buffer.from('I am a cat'),
+      /^Expected a JPEG, PNG, .* image that can be decoded, got: /,
+    ],
     ['an empty body', null, /^Expected an image, got nothing$/],
     ['a picture that ends early', png.subarray(0, png.length - 30), /^Expected a JPEG, PNG/],
     [
@@ -72,7 +76,11 @@ describe('image_classifier refuses', () => {
       Buffer.concat([png.subarray(0, 40), Buffer.alloc(90)]),
       /^Expected a/,
     ],
-    ['an SVG', '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>', /^Expected a JPEG, PNG/],
+    [
+      'an SVG',
+      Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>'),
+      /^Expected a JPEG, PNG/,
+    ],
     ['30,000 x 30,000 pixels', hugePng(30_000, 30_000), /^The image has too many pixels: .* 30000 x 30000$/],
     ['text that is no base64', '!!! no base64 !!!', /base64/, 'text/plain'],
     ['base64 of no image', Buffer.from('I am a cat').toString('base64'), /^Expected/, 'text/plain'],

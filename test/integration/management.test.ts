@@ -1,9 +1,11 @@
 /** Models come, change and go while clients predict. */
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { makeZip } from '../support/hostile-archives.ts'
 import { startManaged, type Managed, type Said } from '../support/managed.ts'
 import { makeStore, type ModelStore } from '../support/model-store.ts'
 import { isAlive } from '../support/processes.ts'
+import { serveFiles } from '../support/serve-files.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const answers = (text: string) => `export default {
@@ -123,3 +125,61 @@ test('workers come up on their own after a registration that nobody waits for', 
   // It waits for the worker in the queue.
   expect(await managed.predict('model')).toEqual({ status: 200, body: 'one' })
 })
+
+test('scaling down a model that is still loading waits for it, and does not undo its registration', async () => {
+  await managed.post('url=model-1&initial_workers=2&synchronous=false')
+  expect(await managed.ask('PUT', '/models/model?min_worker=1&synchronous=true')).toMatchObject({ status: 200 })
+  expect(await managed.holdings()).toMatchObject({ models: ['model 1'], workers: 1 })
+  expect(await managed.predict('model')).toEqual({ status: 200, body: 'one' })
+})
+
+test('a model whose requests outlast unregister_model_timeout is out, and ends when they are done', async () => {
+  await store.addHandler('slower', { handler: slow.replace('100', '2000') })
+  const impatient = await startManaged(store, ['--unregister-model-timeout=1'])
+  await impatient.post('url=slower-1.0&initial_workers=1')
+  const running = impatient.predict('slower')
+  await waitFor('a request', async () => {
+    const page = await (await fetch(`${impatient.server.metrics}/metrics`)).text()
+    return /ts_inference_requests_total\{model_name="slower"[^}]*\} 1/.test(page)
+  })
+  expect(await impatient.ask('DELETE', '/models/slower')).toMatchObject({
+    status: 408,
+    body: { type: 'RequestTimeoutException', message: 'Timed out while cleaning resources: slower' },
+  })
+  expect(await impatient.predict('slower')).toMatchObject({ status: 404 })
+  expect(await running).toEqual({ status: 200, body: 'late' })
+  await impatient.stop()
+})
+
+test('a downloaded archive leaves the store with its model, and with a registration that fails', async () => {
+  const elsewhere = await serveFiles(
+    new Map([
+      ['/fine.mar', makeArchive({ modelName: 'fine' }, answers('far'))],
+      ['/bad.mar', makeArchive({ modelName: 'bad' }, "throw new Error('no')")],
+    ]),
+  )
+  const allowed = elsewhere.origin.replaceAll('.', String.raw`\.`)
+  const open = await startManaged(store, [`--allowed-urls=${allowed}/.*`])
+  const before = await open.holdings()
+  const url = (file: string) => `url=${encodeURIComponent(`${elsewhere.origin}/${file}`)}&initial_workers=1`
+  expect(await open.post(url('bad.mar'))).toMatchObject({ status: 500 })
+  expect(await open.holdings()).toEqual(before)
+  expect(await open.post(url('fine.mar'))).toMatchObject({ status: 200 })
+  expect(await open.holdings()).toMatchObject({ files: expect.arrayContaining(['fine.mar']) as string[] })
+  expect(await open.predict('fine')).toEqual({ status: 200, body: 'far' })
+  expect(await open.post(url('fine.mar'))).toMatchObject({
+    status: 500,
+    body: { message: 'Model file already exists fine.mar' },
+  })
+  expect(await open.ask('DELETE', '/models/fine')).toMatchObject({ status: 200 })
+  expect(await open.holdings()).toEqual(before)
+  await open.stop()
+  await elsewhere.close()
+})
+
+function makeArchive(model: Record<string, string>, source: string): Buffer {
+  return makeZip([
+    { name: 'MAR-INF/MANIFEST.json', data: JSON.stringify({ model: { ...model, handler: 'handler.js' } }) },
+    { name: 'handler.js', data: source },
+  ])
+}

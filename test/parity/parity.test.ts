@@ -1,9 +1,10 @@
 /** Asks a real server everything that the table of cases holds. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { serveFiles } from '../support/serve-files.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import type { Answer, ParityCase } from './case.ts'
 import { groups } from './cases.ts'
-import { makeParityStore, serveFiles } from './store.ts'
+import { makeParityStore } from './store.ts'
 
 let server: TestServer
 let plain: TestServer

@@ -1,8 +1,5 @@
 /** The archives that the comparison asks for, by the names that TorchServe's own tests have for them. */
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import { readFile, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { writeArchive } from '../../src/archive/writer.ts'
 import { makeZip } from '../support/hostile-archives.ts'
@@ -79,27 +76,4 @@ export async function makeParityStore(): Promise<ParityStore> {
   const remote = new Map([['/remote.mar', await readFile(remoteFile)]])
   await rm(remoteFile)
   return { store, remote }
-}
-
-/** Serves files over HTTP on a free port; 404 for all others. */
-export async function serveFiles(
-  files: ReadonlyMap<string, Buffer>,
-): Promise<{ origin: string; close(): Promise<void> }> {
-  const server = createServer((request, response) => {
-    const file = files.get(request.url ?? '')
-    response.statusCode = file === undefined ? 404 : 200
-    response.end(file)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  // A TCP server's address is an object; a string only for pipes.
-  const { port } = server.address() as AddressInfo
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    close: async () => {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
 }

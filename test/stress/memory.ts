@@ -3,6 +3,9 @@ import { freshTmpdir } from '../support/server.ts'
 import { ServerProcess } from './server-process.ts'
 import { archiveOf, makeStressStore } from './store.ts'
 
+/** What the collector has only put off would look like growth: in a small heap it cannot put off much. */
+const SMALL_HEAP = ['--max-old-space-size=48', '--max-semi-space-size=2']
+
 export interface MemoryReport {
   readonly rounds: number
   /** Resident memory of the server's own process after each round, kB. */
@@ -15,7 +18,7 @@ export interface MemoryReport {
 export async function measureMemory(rounds: number, distinct: boolean): Promise<MemoryReport> {
   const tmp = await freshTmpdir()
   const store = await makeStressStore(['one'], ['1'])
-  const server = await ServerProcess.start(store.dir, tmp.dir)
+  const server = await ServerProcess.start(store.dir, tmp.dir, SMALL_HEAP)
   const rssKb: number[] = []
   try {
     for (let round = 0; round < rounds; round++) {

@@ -27,8 +27,12 @@ export class ServerProcess {
     this.errors = errors
   }
 
-  /** Starts it with a store of which it loads nothing; `tmpdir` is its temporary folder. */
-  static async start(store: string, tmpdir: string): Promise<ServerProcess> {
+  /** Starts it with a store of which it loads nothing; `tmpdir` is its temporary folder, `nodeFlags` are Node's own. */
+  static async start(
+    store: string,
+    tmpdir: string,
+    nodeFlags: readonly string[] = [],
+  ): Promise<ServerProcess> {
     const program = join(home, 'src/cli/sconce.ts')
     const flags = [
       '--model-store',
@@ -38,7 +42,17 @@ export class ServerProcess {
       '--disable-token-auth',
       '--foreground',
     ]
-    const args = [program, 'start', ...flags, ...onFreePorts, '--log-format', 'json', '--log-level', 'info']
+    const args = [
+      ...nodeFlags,
+      program,
+      'start',
+      ...flags,
+      ...onFreePorts,
+      '--log-format',
+      'json',
+      '--log-level',
+      'info',
+    ]
     const child = spawn(process.execPath, args, {
       env: { ...process.env, TMPDIR: tmpdir, LOG_LOCATION: tmpdir },
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -166,10 +166,8 @@ describe('keys without an effect', () => {
   })
 
   test('of features to come are a warning only when they differ from their defaults', async () => {
-    await write('grpc_inference_port=7070\nservice_envelope=body\nenable_model_api=true')
-    expect((await load()).warnings).toEqual([
-      'Not supported yet, ignored: enable_model_api, service_envelope',
-    ])
+    await write('grpc_inference_port=7070\nservice_envelope=body\nuse_env_allowed_urls=false')
+    expect((await load()).warnings).toEqual(['Not supported yet, ignored: service_envelope'])
   })
 
   test('that ask for more safety than there is stop the start', async () => {
