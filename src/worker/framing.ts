@@ -6,14 +6,12 @@
  *   head    the message as JSON; each byte array in it is replaced by its length
  *   tail    the byte arrays, one after the other, in the order of the head
  *
- * A small frame is encoded into one piece; of a large one nothing is copied, its pieces are for one gathered write.
- * Decoding copies each byte once, into a buffer of the frame's own; the byte arrays of the message are views of it.
+ * Encoding copies no payload: it returns the pieces for one gathered write. Decoding copies each byte once, into a
+ * buffer of the frame's own; the byte arrays of the message are views of it.
  */
 import type { Answer, FromWorker, Item, ToWorker } from './protocol.ts'
 
 const PREFIX_BYTES = 8
-/** Up to here one copy costs less than a gathered write of many pieces. */
-const SMALL_FRAME_BYTES = 64 * 1024
 
 type Message = ToWorker | FromWorker
 
@@ -26,8 +24,7 @@ export function encode(message: Message): Uint8Array[] {
   for (const bytes of tail) total += bytes.length
   prefix.writeUInt32LE(total, 0)
   prefix.writeUInt32LE(head.length, 4)
-  const pieces = [prefix, head, ...tail.filter(bytes => bytes.length > 0)]
-  return total <= SMALL_FRAME_BYTES ? [Buffer.concat(pieces)] : pieces
+  return [prefix, head, ...tail.filter(bytes => bytes.length > 0)]
 }
 
 /** The message with its byte arrays moved to `tail` and their lengths in their place. */
