@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openArchive } from '../../src/archive/reader.ts'
 import { Model, type ModelObserver } from '../../src/models/model.ts'
@@ -48,7 +49,13 @@ export async function makeInlineModel({
   return new Model({
     name,
     version,
-    archive: { ...archive, release: () => store.remove() },
+    archive: {
+      ...archive,
+      release: async () => {
+        await store.remove()
+        await rm(order.dir, { recursive: true })
+      },
+    },
     settings: SETTINGS,
     loadedAtStartup: true,
     observer,
