@@ -106,11 +106,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 
   try {
-    // Doors open before the models are there, as TorchServe's do: /ping answers, predictions wait in their queues.
-    const addresses = await doors.open()
+    // Doors open once every model is registered, so that none is unknown, and before its workers are up, as TorchServe's
+    // do: /ping answers, and predictions wait in their queues.
     const { registered, refused } = await loadModels(config.models, operations)
-    await snapshots?.started()
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
+    const addresses = await doors.open()
+    await snapshots?.started()
     return {
       addresses,
       cpu,
