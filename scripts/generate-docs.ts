@@ -5,6 +5,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { archive } from '../src/cli/archive.ts'
+import { models } from '../src/cli/models.ts'
 import type { Command } from '../src/cli/command.ts'
 import { start } from '../src/cli/start.ts'
 import { keys, type Key } from '../src/config/schema.ts'
@@ -117,7 +118,7 @@ function renderMetrics(): string {
 }
 
 function renderCli(): string {
-  const commands: readonly Command[] = [start, archive]
+  const commands: readonly Command[] = [start, models, archive]
   const spelling: Readonly<Record<string, string>> = {
     start: 'Also as `torchserve`, which goes to the background unless `--foreground` is given.',
     archive: 'Also as `torch-model-archiver`.',

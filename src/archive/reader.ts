@@ -95,7 +95,8 @@ async function openBare(path: string, file: string): Promise<Archive> {
     config: emptyModelConfig,
     modelFile,
     serializedFile,
-    readable: [modelFile, ...external],
+    // Labels may lie beside it.
+    readable: [modelFile, ...external, join(dir, 'index_to_name.json')],
     release: nothingToRelease,
   }
 }

@@ -52,7 +52,7 @@ export function bannerText({ addresses, cpu, registry, refused }: Server, versio
     ...(models.length === 0 ? ['  none'] : models),
     ...refused.map(({ url, reason }) => `  ${url}  refused: ${reason}`),
     '',
-    ...tryIt(registry.all()[0], addresses.inference),
+    ...tryIt(registry.all(), addresses.inference),
   ].join('\n')
 }
 
@@ -61,21 +61,35 @@ function modelFacts(model: Model) {
   return { name, version, workers: pool.readyCount, ...model.health() }
 }
 
-/** A line to paste: an image for a model that takes images, else numbers of the right shape. */
-function tryIt(model: Model | undefined, address: string): string[] {
+/** The longest request that is worth printing. */
+const MAX_ROW_NUMBERS = 64
+
+/** A line to paste for the first model that is ready, where its input is known and short. */
+function tryIt(models: readonly Model[], address: string): string[] {
+  const model = models.find(({ pool }) => pool.readyCount > 0)
   if (model === undefined) return []
   const url = `${address}/predictions/${model.name}`
-  const handler = model.archive.manifest.model.handler ?? ''
-  if (model.name === 'digits') return ['Try it', `  curl -T examples/digits/7.png ${url}`, '']
-  if (handler.startsWith('image_')) return ['Try it', `  curl -T IMAGE ${url}`, '']
-  const shape = model.pool.graph?.inputs[0]?.shape ?? []
-  const row = JSON.stringify(zeros(shape.slice(1)))
-  return ['Try it', `  curl -H 'Content-Type: application/json' -d '${row}' ${url}`, '']
+  const handler = model.archive.manifest.model.handler ?? 'base_handler'
+  if (handler === 'image_classifier') {
+    const image = model.name === 'digits' ? 'examples/digits/7.png' : 'IMAGE'
+    return ['Try it', `  curl -T ${image} ${url}`, '']
+  }
+  const row = handler === 'base_handler' ? rowOf(model) : undefined
+  return row === undefined
+    ? []
+    : ['Try it', `  curl -H 'Content-Type: application/json' -d '${row}' ${url}`, '']
 }
 
-function zeros([length, ...rest]: readonly (number | string)[]): unknown {
-  if (length === undefined) return 0
-  // A free axis, and what would fill the screen, is shown short.
-  const count = typeof length === 'number' ? Math.min(length, 16) : 1
-  return Array.from({ length: count }, () => zeros(rest))
+/** One row of zeros for a graph with one input of numbers, all of whose axes but the first are fixed and few. */
+function rowOf(model: Model): string | undefined {
+  const [input, ...others] = model.pool.graph?.inputs ?? []
+  if (input === undefined || others.length > 0 || input.type === 'string' || input.type === 'bool')
+    return undefined
+  const sizes = input.shape.slice(1).map(Number)
+  const isShort = sizes.reduce((product, size) => product * size, 1) <= MAX_ROW_NUMBERS // False for a free axis.
+  return isShort ? JSON.stringify(zeros(sizes)) : undefined
+}
+
+function zeros([size, ...rest]: readonly number[]): unknown {
+  return size === undefined ? 0 : Array.from({ length: size }, () => zeros(rest))
 }

@@ -9,6 +9,8 @@ const io: CommandIo = {
 
 /** Runs the command that `args` names and sets the exit code. Flags without a command are those of `start`. */
 export async function runCommand(args: string[], commands: readonly Command[]): Promise<void> {
+  // A reader that has seen enough, such as `head`, is no error.
+  process.stdout.on('error', () => process.exit(0))
   process.exitCode = await run(args, commands)
 }
 

@@ -27,6 +27,8 @@ export interface AppOptions {
   countResponse(status: number): void
 }
 
+/** How long a client that was refused may take to read why. */
+const REFUSAL_MS = 2000
 /** Longest name in a path; longer ones are no route. */
 const MAX_PARAM_CHARS = 1024
 /** A request that is not whole after this time is dropped: a slow writer must not hold a connection for ever. */
@@ -191,4 +193,6 @@ function refuseBrokenHttp(socket: Socket): void {
     'connection: close',
   ]
   if (socket.writable) socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  socket.resume() // What is unread would make the system cut the connection, and the answer with it.
+  setTimeout(() => socket.destroy(), REFUSAL_MS).unref()
 }

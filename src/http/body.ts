@@ -56,16 +56,16 @@ async function readParameters(request: FastifyRequest): Promise<Parameter[]> {
   return [{ name: 'body', contentType: '', value: body }]
 }
 
-/** Names of form fields are short and plain; what comes after the `=` is any text, percent-encoded. */
-const FORM = /^[\w.~%+[\]-]{1,128}=[^\s"<>{}\\^`|]*$/
-const MAX_FORM_BYTES = 1024 * 1024
+/** A form begins with the short and plain name of a field. */
+const FORM = /^[\w.~%+[\]-]{1,128}=/
+const LONGEST_NAME_BYTES = 130
 
 /**
- * Whether a body that says it is a form can be one. `curl -d` and `--data-binary` say so of anything that they send:
- * an image or JSON comes as it is then.
+ * Whether a body that says it is a form can be one. `curl -d` and `--data-binary` say so of anything that they send;
+ * an image or JSON never begins like a form, and comes as it is then.
  */
 function isForm(body: Buffer): boolean {
-  return body.length <= MAX_FORM_BYTES && FORM.test(body.toString('latin1'))
+  return FORM.test(body.toString('latin1', 0, LONGEST_NAME_BYTES))
 }
 
 function parseUrlEncoded(body: Buffer): Parameter[] {
@@ -77,7 +77,10 @@ function parseUrlEncoded(body: Buffer): Parameter[] {
 /** Parses a whole multipart body. A field without a filename keeps no content type, as with TorchServe. */
 function parseMultipart(contentType: string, body: Buffer): Promise<Parameter[]> {
   if (contentType.length > MAX_BOUNDARY_CHARS) {
-    throw failure('BAD_REQUEST', `The multipart boundary is longer than ${MAX_BOUNDARY_CHARS} characters.`)
+    throw failure(
+      'BAD_REQUEST',
+      `The Content-Type of the multipart body is longer than ${MAX_BOUNDARY_CHARS} characters.`,
+    )
   }
   return new Promise((resolve, reject) => {
     const refuse = (what: string) =>
@@ -90,15 +93,19 @@ function parseMultipart(contentType: string, body: Buffer): Promise<Parameter[]>
     } catch (error) {
       return refuse(error instanceof Error ? error.message : String(error))
     }
-    parser.on('file', (name, stream, ...[filename, , mimeType]: [string | undefined, string, string]) => {
-      const chunks: Buffer[] = []
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-      stream.on('error', error => refuse(error.message))
-      stream.on('end', () => {
-        const type = filename === undefined ? '' : mimeType
-        parameters.push({ name, contentType: type, value: Buffer.concat(chunks) })
-      })
-    })
+    parser.on(
+      'file',
+      (name: string | undefined, stream, ...[filename, , mimeType]: [string | undefined, string, string]) => {
+        const chunks: Buffer[] = []
+        stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+        stream.on('error', error => refuse(error.message))
+        stream.on('end', () => {
+          const type = filename === undefined ? '' : mimeType
+          if (name === undefined) refuse('a part without a name')
+          else parameters.push({ name, contentType: type, value: Buffer.concat(chunks) })
+        })
+      },
+    )
     parser.on('partsLimit', () => refuse(`more than ${MAX_PARTS} parts`))
     parser.on('error', error => refuse(error instanceof Error ? error.message : String(error)))
     parser.on('finish', () => resolve(parameters))

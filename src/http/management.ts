@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
+import { orThrow } from '../inference/predictor.ts'
 import type { Model } from '../models/model.ts'
 import type { ModelOperations } from '../models/operations.ts'
 import type { Registry } from '../models/registry.ts'
+import { MAX_TIMEOUT_S } from '../models/settings.ts'
 import type { App } from './app.ts'
 import { describeModel } from './describe-model.ts'
 import { describeManagement } from './description.ts'
@@ -50,9 +52,9 @@ export function addManagementRoutes(app: App, options: ManagementRoutes): void {
       return sendJson(reply, describeManagement(registry.resolve(model, named)))
     })
   }
-  app.put('/models/:model/:version/set-default', (request, reply) => {
+  app.put('/models/:model/:version/set-default', async (request, reply) => {
     const { model, version: named = '' } = request.params as Path
-    operations.setDefault(model, named)
+    await operations.setDefault(model, named)
     return sendJson(reply, {
       status: `Default version successfully updated for model "${model}" to "${named}"`,
     })
@@ -94,8 +96,8 @@ async function register(
       minWorkers: initialWorkers(given),
       batchSize: atLeast(1, given, 'batch_size'),
       maxBatchDelay: atLeast(0, given, 'max_batch_delay'),
-      responseTimeout: atLeast(0, given, 'response_timeout'),
-      startupTimeout: atLeast(0, given, 'startup_timeout'),
+      responseTimeout: timeoutOf(given, 'response_timeout'),
+      startupTimeout: timeoutOf(given, 'startup_timeout'),
     },
   })
   const workers = model.settings.minWorkers
@@ -148,8 +150,7 @@ async function askHandler(model: Model, requestId: string): Promise<unknown> {
   if (!model.pool.canServe) throw failure('NO_WORKER_TO_DESCRIBE', model.name)
   const job = { verb: 'describe', item: { requestId, headers: {}, parameters: [] } } as const
   const { answer } = await model.submit(job, undefined, () => false)
-  if (!answer.ok) throw failure('PREDICTION_FAILED')
-  const text = new TextDecoder().decode(answer.body)
+  const text = new TextDecoder().decode(orThrow(answer).body)
   try {
     const value: unknown = JSON.parse(text)
     return value ?? undefined
@@ -192,6 +193,13 @@ function countOf(given: Parameters, name: string): number | undefined {
     throw failure('BAD_REQUEST', `${name} is ${value}; expected ${MAX_WORKERS} at most.`)
   }
   return value
+}
+
+/** Seconds, as many as a timer can wait. */
+function timeoutOf(given: Parameters, name: string): number | undefined {
+  const value = atLeast(0, given, name)
+  if (value === undefined || value <= MAX_TIMEOUT_S) return value
+  throw failure('BAD_REQUEST', `${name} is ${value}; expected ${MAX_TIMEOUT_S} at most.`)
 }
 
 function atLeast(least: number, given: Parameters, name: string): number | undefined {

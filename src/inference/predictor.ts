@@ -70,7 +70,7 @@ export class Predictor {
     })
   }
 
-  /** What the client did wrong is its own affair; what failed here is a warning with its cause. */
+  /** What the client did wrong, or came too early or too often, is its own affair; what failed here is a warning with its cause. */
   #log(failed: Failure, { item, verb }: Call, model: Model): void {
     const facts = {
       model: model.name,
@@ -79,7 +79,7 @@ export class Predictor {
       verb,
       code: failed.code,
     }
-    if (failed.http < 500) this.#options.logger.debug(failed.message, facts)
+    if (failed.http < 500 || isRefusal(failed)) this.#options.logger.debug(failed.message, facts)
     else this.#options.logger.warn(failed.message, { ...facts, reason: failed.reason, cause: failed.cause })
   }
 }
@@ -92,7 +92,12 @@ function addStages(span: PredictionSpan, { batch, queueMs }: Outcome, startedMs:
   span.setBatchSize(batch.size)
 }
 
-function orThrow(answer: Answer): Prediction {
+/** Overload must not flood the log: each refusal has its access line, and the metrics count them. */
+function isRefusal({ code }: Failure): boolean {
+  return code === 'QUEUE_FULL' || code === 'NO_WORKER'
+}
+
+export function orThrow(answer: Answer): Prediction {
   if (answer.ok) return answer
   const { code, facts, status, detail } = answer
   throw restoreFailure(code, facts, { cause: detail, ...(status === undefined ? {} : { status }) })

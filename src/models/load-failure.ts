@@ -1,6 +1,5 @@
 import { Failure, failureWith } from '../errors.ts'
 import { LoadFailed, WorkerEnded } from '../pool/port.ts'
-import type { Model } from './model.ts'
 
 const MAX_REASON_CHARS = 500
 
@@ -8,7 +7,10 @@ const MAX_REASON_CHARS = 500
  * Why the workers of a model did not start, as the client gets it: TorchServe's sentence, and beside it what the
  * worker or its handler said. Paths stay in the log.
  */
-export function toLoadFailure(error: unknown, { name, version }: Pick<Model, 'name' | 'version'>): Failure {
+export function toLoadFailure(
+  error: unknown,
+  { name, version }: { readonly name: string; readonly version: string },
+): Failure {
   if (error instanceof Failure && error.code === 'LOAD_FAILED') return error
   const outOfMemory = (error instanceof WorkerEnded || error instanceof LoadFailed) && error.outOfMemory
   const details = { cause: error, reason: withoutPaths(explain(error)) }
@@ -35,8 +37,8 @@ function mainLine(lastWords: string): string | undefined {
   )
 }
 
-/** Absolute paths and file URLs are shortened to the file's name. */
-function withoutPaths(text: string): string {
+/** A worker's words as a client may read them: absolute paths and file URLs are shortened to the file's name. */
+export function withoutPaths(text: string): string {
   const short = text.replaceAll(/(?:file:\/\/)?(?:\/[\w.@+-]+)+\/([\w.@+-]+)/g, '$1')
   return short.length > MAX_REASON_CHARS ? `${short.slice(0, MAX_REASON_CHARS)}...` : short
 }

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Archive } from '../archive/reader.ts'
 import { Queue } from '../batching/queue.ts'
-import { failure, failureWith } from '../errors.ts'
+import { failure, failureWith, type Failure } from '../errors.ts'
 import { Pool, type PoolOptions, type WorkerInfo } from '../pool/pool.ts'
 import type { Job, Outcome } from '../pool/run-batch.ts'
 import type { PoolObserver } from '../pool/slot.ts'
+import { withoutPaths } from './load-failure.ts'
 import type { ModelSettings } from './settings.ts'
 
 export type ModelState = 'loading' | 'ready' | 'degraded' | 'failed' | 'idle'
@@ -69,7 +70,7 @@ export class Model {
       onState: (worker, state, reason) => {
         observer.onState(worker, state, reason)
         // Nobody will come for those who wait.
-        if (state === 'failed' && !this.pool.canServe) this.#refuseWaiting()
+        if ((state === 'failed' || state === 'waiting') && !this.pool.canServe) this.#refuseWaiting()
       },
     }
     this.pool = new Pool({
@@ -97,7 +98,7 @@ export class Model {
    * `asked` is the version as the client named it: TorchServe's text depends on it.
    */
   submit(job: Job, asked: string | undefined, isGone: () => boolean): Promise<Outcome> {
-    if (!this.#isOpen || !this.pool.canServe) throw failure('NO_WORKER', this.name, asked)
+    if (!this.#isOpen || !this.pool.canServe) throw this.#noWorker(asked)
     const answer = this.#queue.push(job, isGone)
     if (answer !== undefined) return answer
     const reason = `${this.#queue.length} requests wait and jobQueueSize is ${this.settings.jobQueueSize}.`
@@ -106,12 +107,12 @@ export class Model {
 
   /** How the model is, with the reason where it is not well. Derived from its workers. */
   health(): { state: ModelState; reason: string } {
-    const workers = this.pool.workers()
+    const workers = this.pool.states()
     const reason = workers.map(worker => worker.reason).find(text => text !== '') ?? ''
     const ready = workers.filter(worker => worker.state === 'ready').length
     if (workers.length === 0) return { state: 'idle', reason: 'It has no workers.' }
     if (ready >= this.settings.minWorkers) return { state: 'ready', reason: '' }
-    if (workers.every(worker => worker.state === 'failed')) return { state: 'failed', reason }
+    if (!this.pool.canServe) return { state: 'failed', reason }
     return { state: ready > 0 ? 'degraded' : 'loading', reason }
   }
 
@@ -120,7 +121,7 @@ export class Model {
    * their way and not given up.
    */
   isHealthy(): boolean {
-    const hopeful = this.pool.workers().filter(({ state }) => state !== 'failed' && state !== 'stopped')
+    const hopeful = this.pool.states().filter(({ state }) => state !== 'failed' && state !== 'stopped')
     return hopeful.length >= Math.min(this.settings.minWorkers, this.pool.size)
   }
 
@@ -139,7 +140,7 @@ export class Model {
     } catch (error) {
       this.#settings = before.settings
       // A model that is closed meanwhile has none to go back to.
-      if (this.#closing === undefined) await this.pool.scale(before.size).drained
+      if (this.#closing === undefined) await this.pool.scale(Math.min(before.size, this.pool.size)).drained
       throw error
     } finally {
       this.#isOpen = this.#closing === undefined
@@ -175,7 +176,13 @@ export class Model {
     timeout.abort()
   }
 
-  #refuseWaiting(why = failure('NO_WORKER', this.name, undefined)): void {
+  #noWorker(asked: string | undefined): Failure {
+    const { reason } = this.health()
+    const details = reason === '' ? {} : { reason: withoutPaths(reason) }
+    return failureWith(details, 'NO_WORKER', this.name, asked)
+  }
+
+  #refuseWaiting(why = this.#noWorker(undefined)): void {
     this.#queue.rejectAll(why)
   }
 }

@@ -32,7 +32,7 @@ export class Pool {
 
   /** Whether a job that is queued now will be pulled: by a worker that is there or comes back. */
   get canServe(): boolean {
-    return this.#slots.some(({ state }) => state === 'starting' || state === 'ready' || state === 'waiting')
+    return this.#slots.some(slot => slot.isHopeful)
   }
 
   get readyCount(): number {
@@ -44,7 +44,12 @@ export class Pool {
     return this.#graph
   }
 
-  /** The state of each worker with its reason, for people and for the management API. */
+  /** The state of each worker, and why it is in it. */
+  states(): { state: SlotState; reason: string }[] {
+    return this.#slots.map(({ state, reason }) => ({ state, reason }))
+  }
+
+  /** Each worker in full, its memory read from the system, for people and for the management API. */
   workers(): WorkerInfo[] {
     return this.#slots.map(slot => ({
       id: slot.id,
@@ -75,8 +80,10 @@ export class Pool {
     const serving = this.#slots.toSorted((a, b) => Number(b.state === 'ready') - Number(a.state === 'ready'))
     const staying = new Set(serving.slice(0, count))
     leaving.push(...this.#split(slot => staying.has(slot)))
+    const ready = Promise.all(started.map(slot => slot.firstLoad)).then(() => {})
+    ready.catch(() => {}) // Whoever asks gets it; nobody has to ask.
     return {
-      ready: Promise.all(started.map(slot => slot.firstLoad)).then(() => {}),
+      ready,
       drained: Promise.all(leaving.map(slot => slot.stop())).then(() => {}),
     }
   }

@@ -124,8 +124,9 @@ export class ProcessPort implements WorkerPort {
   }
 
   #send(message: ToWorker): void {
+    const pieces = encode(message) // It may throw, and must not leave the wire corked.
     this.#wire.cork()
-    for (const piece of encode(message)) this.#wire.write(piece)
+    for (const piece of pieces) this.#wire.write(piece)
     this.#wire.uncork()
   }
 

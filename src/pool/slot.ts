@@ -2,7 +2,7 @@ import type { Queue } from '../batching/queue.ts'
 import type { LoadOrder } from '../worker/protocol.ts'
 import { backoff } from './backoff.ts'
 import { killAfter } from './kill-after.ts'
-import { sayWhy, WorkerEnded, type Loaded, type WorkerPort } from './port.ts'
+import { LoadFailed, sayWhy, WorkerEnded, type Loaded, type WorkerPort } from './port.ts'
 import { runBatch, type BatchReport, type Job, type Outcome } from './run-batch.ts'
 
 /** The life of a slot: the states and the steps that are allowed between them. */
@@ -55,6 +55,8 @@ export class Slot {
   readonly #life: Promise<void>
   #state: SlotState = 'idle'
   #reason = ''
+  /** The model or its handler did not load, which no further try is likely to change. */
+  #isRefused = false
   #port: WorkerPort | undefined
   #firstLoad = Promise.withResolvers<Loaded>()
 
@@ -68,6 +70,11 @@ export class Slot {
 
   get state(): SlotState {
     return this.#state
+  }
+
+  /** Whether its worker serves or may be expected to: not where the model itself was refused when it last loaded. */
+  get isHopeful(): boolean {
+    return !this.#isRefused && (['starting', 'ready', 'waiting'] as SlotState[]).includes(this.#state)
   }
 
   /** Why it is in its state, as a sentence for a person; '' where there is nothing to say. */
@@ -104,7 +111,7 @@ export class Slot {
     let outageSince = 0
     let hadLoaded = false
     while (!this.#stopping.signal.aborted) {
-      this.#to('starting')
+      this.#to('starting', this.#reason) // What went wrong before is worth knowing until it has worked.
       const loaded = this.#start()
       const why = await loaded.then(() => this.#serve()).catch((error: unknown) => error)
       if (why === undefined) break // Asked to stop.
@@ -149,8 +156,10 @@ export class Slot {
       const loaded = await port.load(order)
       observer.onLoaded(this.id, loaded, performance.now() - startedAt)
       this.#firstLoad.resolve(loaded)
+      this.#isRefused = false
       this.#to('ready')
     } catch (error) {
+      this.#isRefused = error instanceof LoadFailed
       port.kill('was ended because its model did not load')
       await port.ended
       this.#firstLoad.reject(error)

@@ -44,7 +44,10 @@ export interface Input {
   readonly requestId: string
   /** The client's headers, lower case, plus `url_path`: what followed the version in the path, or ''. */
   readonly headers: Readonly<Record<string, string>>
-  /** Form fields, query parameters, or the whole body as `body`: decoded by content type (see InputValue). */
+  /**
+   * Form fields, or the whole body as `body`: decoded by content type (see InputValue). Query parameters too where
+   * TorchServe passes them on: /invocations, /models/{model}/invoke and /{model}/predict, not /predictions.
+   */
   readonly parameters: ReadonlyMap<string, InputValue>
   /** What handlers usually want: the parameter `data`, else `body`, else undefined. */
   readonly data: InputValue | undefined

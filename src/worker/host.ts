@@ -52,6 +52,9 @@ export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
     limits: { limitImagePixels: order.limitImagePixels },
   }
   await handler.load?.(context)
+  if (session === undefined && handler.inference === undefined) {
+    throw new Error('The archive holds no ONNX file, and its handler has no inference of its own.')
+  }
   const host = new HandlerHost(handler, context, order, metrics.take)
   return {
     loaded: { graph: session?.graph, loadMs: performance.now() - startedAt },

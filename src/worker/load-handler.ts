@@ -12,10 +12,26 @@ const VERBS = ['load', 'preprocess', 'inference', 'postprocess', 'explain', 'des
 export async function loadHandler(file: string): Promise<Handler> {
   resolveForHandlers()
   // A module of unknown shape; what it exports is checked right here.
-  const module = (await import(pathToFileURL(file).href)) as { default?: unknown }
+  const module = (await import(pathToFileURL(file).href).catch((error: unknown) => explain(error, file))) as {
+    default?: unknown
+  }
   const exported = module.default
   if (typeof exported === 'function') return checked(Reflect.construct(exported, []), file)
   return checked(exported, file)
+}
+
+/** An import fails in the engine's words, which may name neither the file nor what to do. */
+function explain(error: unknown, file: string): never {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  // The first line of a syntax error's stack is the place: file:line.
+  const place = /:(\d+)$/.exec(stack?.split('\n', 1)[0] ?? '')?.[1]
+  const name = `${file.replace(/^.*[/\\]/, '')}${place === undefined ? '' : ` line ${place}`}`
+  const missing = /^Cannot find package '([^']+)'/.exec(message)?.[1]
+  const said =
+    missing === undefined
+      ? message
+      : `package ${missing} is not there; put what it needs into the archive as files`
+  throw new Error(`Handler ${name} cannot be imported: ${said}`, { cause: error })
 }
 
 function checked(handler: unknown, file: string): Handler {

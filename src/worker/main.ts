@@ -6,6 +6,7 @@ import { Socket } from 'node:net'
 import { toWorkerFailure } from './failures.ts'
 import { encode, FrameReader } from './framing.ts'
 import { openHost, type Host } from './host.ts'
+import { plainFields } from './plain-fields.ts'
 import type { FromWorker, LoadOrder, ToWorker } from './protocol.ts'
 
 /** Larger than any request that the server lets in times any batch it makes. */
@@ -19,6 +20,8 @@ let queue = Promise.resolve()
 // Ctrl-C in a terminal reaches the whole process group: the server decides when its workers end.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
+// By default this signal opens the inspector.
+process.on('SIGUSR1', () => {})
 wire.on('data', (chunk: Buffer) => {
   for (const message of reader.push(chunk)) queue = queue.then(() => take(message))
 })
@@ -42,7 +45,9 @@ async function take(message: ToWorker): Promise<void> {
 
 async function load(order: LoadOrder): Promise<void> {
   try {
-    host = await openHost(order, (level, text, fields) => send({ type: 'log', level, message: text, fields }))
+    host = await openHost(order, (level, text, fields) =>
+      send({ type: 'log', level, message: text, fields: plainFields(fields) }),
+    )
     send({ type: 'loaded', ...host.loaded })
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error))
@@ -52,7 +57,8 @@ async function load(order: LoadOrder): Promise<void> {
 }
 
 function send(message: FromWorker): void {
+  const pieces = encode(message) // It may throw, and must not leave the wire corked.
   wire.cork()
-  for (const piece of encode(message)) wire.write(piece)
+  for (const piece of pieces) wire.write(piece)
   wire.uncork()
 }

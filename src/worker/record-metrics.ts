@@ -7,8 +7,16 @@ const MAX_SAMPLES = 1000
 /** `recorder` is what a handler gets as `context.metrics`; `take` empties it after each batch. */
 export function recordMetrics(): { recorder: HandlerMetrics; take: () => MetricSample[] } {
   let samples: MetricSample[] = []
-  const add = (name: string, value: number, unit: string, dimensions: Record<string, string> = {}) => {
-    if (samples.length < MAX_SAMPLES) samples.push({ name, value, unit, dimensions })
+  const add = (name: unknown, value: unknown, unit: unknown, dimensions: Record<string, unknown> = {}) => {
+    if (samples.length >= MAX_SAMPLES) return
+    // Handlers may be JavaScript, where anything can be anything.
+    const labels = Object.entries(dimensions).map(([label, text]) => [label, String(text)] as const)
+    samples.push({
+      name: String(name),
+      value: Number(value),
+      unit: String(unit),
+      dimensions: Object.fromEntries(labels),
+    })
   }
   return {
     recorder: {

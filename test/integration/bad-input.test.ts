@@ -175,7 +175,7 @@ describe('archives that are broken', () => {
 
   test('a model that ONNX Runtime refuses is shown with the reason and without paths', async () => {
     const description = await server.describe('garbage')
-    expect(description.state).toBe('loading')
+    expect(description.state).toBe('failed')
     expect(description.reason).toMatch(/^ONNX Runtime refuses garbage\.onnx: /)
     expect(description.reason).not.toContain(store.dir)
   })

@@ -247,3 +247,25 @@ describe('forms that are broken are refused with what is wrong', () => {
     })
   })
 })
+
+describe('a form that is sent urlencoded', () => {
+  const send = (body: string) =>
+    fetch(`${server.inference}/predictions/parameters`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body,
+    })
+
+  test('may be long', async () => {
+    const response = await send(`data=${'x'.repeat(2_000_000)}`)
+    const { parameters } = (await response.json()) as { parameters: Record<string, string> }
+    expect(parameters['data']).toHaveLength('bytes:'.length + 2_000_000)
+  })
+
+  test('may hold JSON as it is typed in a shell', async () => {
+    const response = await send('model={"a": 1}&data=[1, 2]')
+    expect(await response.json()).toMatchObject({
+      parameters: { model: 'bytes:{"a": 1}', data: 'bytes:[1, 2]' },
+    })
+  })
+})

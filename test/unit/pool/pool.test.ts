@@ -159,7 +159,7 @@ describe('a worker that dies', () => {
       '1 starting',
       '1 ready',
       '1 waiting: was ended by SIGKILL',
-      '1 starting',
+      '1 starting: was ended by SIGKILL',
       '1 ready',
     ])
   })
@@ -210,7 +210,8 @@ describe('a worker that does not come up', () => {
     await expect(pool.scale(1).ready).rejects.toThrow('no vocabulary')
     await waitFor('its state', () => pool.workers()[0]?.state === 'waiting')
     expect(steps).toEqual(['1 starting', '1 waiting: no vocabulary'])
-    expect(pool.canServe).toBe(true)
+    // Nobody waits for a model that was refused, although it is tried again.
+    expect(pool.canServe).toBe(false)
     await pool.scale(0).drained
     expect(steps.at(-1)).toMatch(/^1 stopped/)
   })
