@@ -54,7 +54,7 @@ const table = {
     http: 413,
     grpc: 8,
     type: 'RequestEntityTooLargeException',
-    text: (limit: number) => `The request is larger than max_request_size (${limit} bytes).`,
+    text: () => 'The request is larger than max_request_size.',
   },
   CLIENT_GONE: {
     http: 499,
@@ -132,6 +132,7 @@ const table = {
     type: 'ModelNotFoundException',
     text: (url: string) => `Model not found at: ${url}`,
   },
+  ARCHIVE_URL: { http: 404, grpc: 5, type: 'ModelNotFoundException', text: (what: string) => what },
   BAD_ARCHIVE: {
     http: 400,
     grpc: 3,
@@ -142,13 +143,21 @@ const table = {
     http: 409,
     grpc: 6,
     type: 'ConflictStatusException',
-    text: (model: string, version: string) => `Model version ${version} is already registered for model ${model}`,
+    text: (model: string, version: string) =>
+      `Model version ${version} is already registered for model ${model}`,
+  },
+  SAVE_FAILED: {
+    http: 500,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: (archive: string) => `Failed to save model: ${archive}`,
   },
   LOAD_FAILED: {
     http: 500,
     grpc: 13,
     type: 'InternalServerException',
-    text: (model: string, version: string) => `Failed to start workers for model ${model} version: ${version}`,
+    text: (model: string, version: string) =>
+      `Failed to start workers for model ${model} version: ${version}`,
   },
 
   // The server cannot start.
@@ -210,8 +219,17 @@ export function failureWith<C extends FailureCode>(
   code: C,
   ...facts: Facts<C>
 ): Failure {
-  // The compiler cannot follow that `facts` fits the row that `code` names; Facts<C> has checked it.
-  const text = table[code].text as (...facts: unknown[]) => string
+  return restoreFailure(code, facts, details)
+}
+
+/** A failure that another process told of: its code and the facts that it sent along, in the order of the row. */
+export function restoreFailure(
+  code: FailureCode,
+  facts: readonly unknown[],
+  details: FailureDetails,
+): Failure {
+  // Which facts fit which row is checked where they are known: by Facts<C>, or by the sender.
+  const text = table[code].text as (...facts: readonly unknown[]) => string
   return new Failure(code, text(...facts), details)
 }
 
