@@ -146,6 +146,12 @@ const table = {
     text: (model: string, version: string) =>
       `Model version ${version} is already registered for model ${model}`,
   },
+  IMPORT_REFUSED: {
+    http: 400,
+    grpc: 3,
+    type: 'InvalidModelException',
+    text: (what: string) => `The PyTorch file cannot be imported: ${what}`,
+  },
   SAVE_FAILED: {
     http: 500,
     grpc: 13,

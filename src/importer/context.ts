@@ -1,0 +1,34 @@
+import { GraphBuilder, type Kind } from './graph.ts'
+import { Journal } from './journal.ts'
+import { Ref } from './ref.ts'
+import type { Attributes } from './scope.ts'
+import { Tensor } from './tensor.ts'
+
+/** What an operator's mapping works with: the graph, and tensors as the program sees them. */
+export class Context {
+  readonly g = new GraphBuilder()
+  readonly journal = new Journal()
+  readonly warnings = new Set<string>()
+
+  tensor(ref: Ref): Tensor {
+    return new Tensor(ref, this.journal)
+  }
+
+  /** A view of `parent`: `write` gives the parent's new value when the view is written. */
+  view(parent: Tensor, read: (parent: Ref) => Ref, write?: (parent: Ref, view: Ref) => Ref): Tensor {
+    return new Tensor(read(parent.ref), this.journal, { parent, read, write })
+  }
+
+  /** A tensor that PyTorch makes a view of `other` or a copy, depending on how `other` lies in memory. */
+  perhapsShared(other: Tensor, ref: Ref): Tensor {
+    return this.tensor(ref).link(other)
+  }
+
+  op(type: string, inputs: readonly (Ref | undefined)[], kind: Kind, attributes: Attributes = {}): Ref {
+    return this.g.op(type, inputs, kind, attributes)
+  }
+
+  warn(text: string): void {
+    this.warnings.add(text)
+  }
+}

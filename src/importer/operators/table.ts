@@ -1,0 +1,42 @@
+import type { Operator, Operators } from '../operator.ts'
+import { activations } from './activations.ts'
+import { arithmetic } from './arithmetic.ts'
+import { convolution } from './convolution.ts'
+import { creation } from './creation.ts'
+import { indexing } from './indexing.ts'
+import { joining } from './joining.ts'
+import { linearOperators } from './linear.ts'
+import { normalisation } from './normalisation.ts'
+import { pointwise } from './pointwise.ts'
+import { pooling } from './pooling.ts'
+import { queries } from './queries.ts'
+import { reductions } from './reductions.ts'
+import { views } from './views.ts'
+
+const families: Readonly<Record<string, Operators>> = {
+  'Pointwise functions': pointwise,
+  Activations: activations,
+  'Arithmetic and comparisons': arithmetic,
+  Convolutions: convolution,
+  Pooling: pooling,
+  Normalisation: normalisation,
+  'Products of matrices': linearOperators,
+  'Views and conversions': views,
+  'Joining and rearranging': joining,
+  'Reductions, orders and distances': reductions,
+  'Picking and writing elements': indexing,
+  Creation: creation,
+  Queries: queries,
+}
+
+const all = new Map<string, Operator>(Object.values(families).flatMap(family => Object.entries(family)))
+
+/** The mapping of `relu` (of `aten`) or `prim::dtype`. */
+export function operatorNamed(name: string): Operator | undefined {
+  return all.get(name)
+}
+
+/** Every operator that can be imported, by family, for the reference page. */
+export function listOperators(): { family: string; names: string[] }[] {
+  return Object.entries(families).map(([family, operators]) => ({ family, names: Object.keys(operators).toSorted() }))
+}
