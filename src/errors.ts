@@ -20,12 +20,7 @@ const noWorker = (model: string, version: string | undefined) =>
 const table = {
   // What the client asked for is wrong.
   BAD_REQUEST: { http: 400, grpc: 3, type: 'BadRequestException', text: (what: string) => what },
-  INVALID_HTTP: {
-    http: 400,
-    grpc: 3,
-    type: 'BadRequestException',
-    text: () => 'Invalid HTTP message.',
-  },
+  INVALID_HTTP: { http: 400, grpc: 3, type: 'BadRequestException', text: () => 'Invalid HTTP message.' },
   ROUTE_NOT_FOUND: {
     http: 404,
     grpc: 12,
@@ -50,6 +45,15 @@ const table = {
     type: 'ModelVersionNotFoundException',
     text: (model: string, version: string) => `Model version: ${version} does not exist for model: ${model}`,
   },
+  /** TorchServe's answer to a wrong key: 400, where others have 401; it has a word of its own for the API key. */
+  INVALID_KEY: {
+    http: 400,
+    grpc: 7,
+    type: 'InvalidKeyException',
+    text: (what: 'Authorization' | 'Authentication') =>
+      `Token ${what} failed. Token either incorrect, expired, or not provided correctly`,
+  },
+  FOREIGN_REQUEST: { http: 403, grpc: 7, type: 'ForbiddenException', text: (what: string) => what },
   BODY_TOO_LARGE: {
     http: 413,
     grpc: 8,
@@ -65,12 +69,7 @@ const table = {
 
   // The server cannot take it now.
   NO_WORKER: { http: 503, grpc: 14, type: 'ServiceUnavailableException', text: noWorker },
-  QUEUE_FULL: {
-    http: 503,
-    grpc: 8,
-    type: 'ServiceUnavailableException',
-    text: noWorker,
-  },
+  QUEUE_FULL: { http: 503, grpc: 8, type: 'ServiceUnavailableException', text: noWorker },
   SHUTTING_DOWN: {
     http: 503,
     grpc: 14,
@@ -121,11 +120,50 @@ const table = {
     http: 501,
     grpc: 12,
     type: 'NotImplementedException',
-    text: (model: string) => `The handler of model ${model} does not explain its predictions.`,
+    text: () => 'The handler of this model does not explain its predictions.',
   },
 
   // A model cannot be registered.
   INVALID_MODEL: { http: 400, grpc: 3, type: 'InvalidModelException', text: (what: string) => what },
+  MISSING_PARAMETER: {
+    http: 400,
+    grpc: 3,
+    type: 'BadRequestException',
+    text: (name: string) => `Parameter ${name} is required.`,
+  },
+  /** TorchServe's answer to JSON that it cannot parse; its clients' tests know it as a 500. */
+  BAD_JSON: { http: 500, grpc: 3, type: 'JsonSyntaxException', text: (what: string) => what },
+  NEGATIVE_COUNT: {
+    http: 500,
+    grpc: 3,
+    type: 'IndexOutOfBoundsException',
+    text: (name: string, value: number) => `${name} is ${value}; expected 0 or more`,
+  },
+  DEFAULT_VERSION_IN_USE: {
+    http: 403,
+    grpc: 9,
+    type: 'InvalidModelVersionException',
+    text: (model: string) => `Cannot remove default version for model ${model}`,
+  },
+  NO_SUCH_VERSION_TO_SET: {
+    http: 404,
+    grpc: 5,
+    type: 'ModelVersionNotFoundException',
+    text: (model: string, version: string) => `Model version ${version} does not exist for model ${model}`,
+  },
+  UNREGISTER_TIMEOUT: {
+    http: 408,
+    grpc: 4,
+    type: 'RequestTimeoutException',
+    text: (model: string) => `Timed out while cleaning resources: ${model}`,
+  },
+  NO_WORKER_TO_DESCRIBE: {
+    http: 503,
+    grpc: 14,
+    type: 'ServiceUnavailableException',
+    text: (model: string) =>
+      `Model "${model}" has no worker to serve describe request. Please use scale workers API to add workers.`,
+  },
   ARCHIVE_NOT_FOUND: {
     http: 404,
     grpc: 5,
@@ -133,6 +171,18 @@ const table = {
     text: (url: string) => `Model not found at: ${url}`,
   },
   ARCHIVE_URL: { http: 404, grpc: 5, type: 'ModelNotFoundException', text: (what: string) => what },
+  DOWNLOAD_FAILED: {
+    http: 400,
+    grpc: 3,
+    type: 'DownloadArchiveException',
+    text: (url: string) => `Failed to download archive from: ${url}`,
+  },
+  FILE_EXISTS: {
+    http: 500,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: (file: string) => `Model file already exists ${file}`,
+  },
   BAD_ARCHIVE: {
     http: 400,
     grpc: 3,

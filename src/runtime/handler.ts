@@ -18,10 +18,14 @@ export interface Handler {
    */
   preprocess?(input: Input, context: Context): Tensors | Promise<Tensors>
   /**
-   * Runs a batch: one entry per request, one result per entry, in the same order. The default joins the rows of
+   * Runs a batch: one entry per request, one result per entry, in the same order; an Error in the place of a result
+   * fails that request alone. The default joins the rows of
    * entries that fit together, runs the session once for each such group, and splits the outputs again.
    */
-  inference?(batch: readonly Tensors[], context: Context): readonly Tensors[] | Promise<readonly Tensors[]>
+  inference?(
+    batch: readonly Tensors[],
+    context: Context,
+  ): readonly (Tensors | Error)[] | Promise<readonly (Tensors | Error)[]>
   /**
    * Turns one request's outputs into its answer: bytes and text go out as they are, anything else as JSON with two
    * spaces of indentation (a Map keeps its order, also with keys that look like integers). Wrap it in `respond()` to
@@ -30,6 +34,8 @@ export interface Handler {
   postprocess?(output: Tensors, input: Input, context: Context): unknown
   /** Answers `/explanations/{model}` for one request. Without it that route answers 501. */
   explain?(input: Input, context: Context): unknown
+  /** What `GET /models/{model}?customized=true` shows as `customizedMetadata`: any JSON. */
+  describe?(context: Context): unknown
 }
 
 /** What one request brought, whatever the protocol it came by. */
@@ -89,7 +95,12 @@ export interface HandlerMetrics {
   /** `unit` is `ms` or `s`. */
   addTime(name: string, value: number, unit?: 'ms' | 's', dimensions?: Record<string, string>): void
   /** `unit` is `B`, `kB`, `MB` or `GB`. */
-  addSize(name: string, value: number, unit?: 'B' | 'kB' | 'MB' | 'GB', dimensions?: Record<string, string>): void
+  addSize(
+    name: string,
+    value: number,
+    unit?: 'B' | 'kB' | 'MB' | 'GB',
+    dimensions?: Record<string, string>,
+  ): void
   addPercent(name: string, value: number, dimensions?: Record<string, string>): void
   addMetric(name: string, value: number, unit: string, dimensions?: Record<string, string>): void
 }

@@ -4,7 +4,9 @@
 import type { FailureCode } from '../errors.ts'
 import type { GraphInfo } from '../runtime/tensor.ts'
 
-export type Verb = 'predict' | 'explain'
+export type { GraphInfo } from '../runtime/tensor.ts'
+
+export type Verb = 'predict' | 'explain' | 'describe'
 
 /** What goes in for one request. No sockets, no streams: the bytes as the client sent them. */
 export interface Item {
@@ -32,10 +34,10 @@ export type Answer =
     }
   | ({ readonly ok: false } & WorkerFailure)
 
-/** A row of errors.ts as it travels: the code, its one fact (the text for the client), and what only the log gets. */
+/** A row of errors.ts as it travels: the code with its facts, and what only the log gets. */
 export interface WorkerFailure {
   readonly code: WorkerFailureCode
-  readonly message: string
+  readonly facts: readonly (string | number)[]
   /** HANDLER_STATUS only. */
   readonly status?: number
   /** For the log: the stack, or what the process said last. */
@@ -97,7 +99,12 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'loaded'; readonly graph: GraphInfo | undefined; readonly loadMs: number }
-  | { readonly type: 'load-failed'; readonly message: string; readonly detail: string }
+  | {
+      readonly type: 'load-failed'
+      readonly message: string
+      readonly detail: string
+      readonly outOfMemory: boolean
+    }
   | {
       readonly type: 'done'
       readonly batch: number

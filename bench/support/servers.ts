@@ -1,0 +1,118 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { FILES } from './models.ts'
+
+export interface RunningServer {
+  readonly pid: number
+  readonly port: number
+  stop(): Promise<void>
+}
+
+/** A server that does not come up must not hold the benchmark for ever. */
+const START_TIMEOUT_MS = 60_000
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/**
+ * Sconce as a user gets it, with every default but two: the queue takes as many requests as the load generator has
+ * in flight, and `fraud_batched` is the fraud model again, in batches of up to 32.
+ */
+export async function startSconce(): Promise<RunningServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'sconce-bench-'))
+  for (const file of [FILES.digitsArchive, FILES.fraudModel])
+    await copyFile(file.path, join(folder, file.name))
+  const settings = [
+    `model_store=${folder}`,
+    'load_models=digits.mar,fraud.onnx,fraud_batched=fraud.onnx',
+    'models={"fraud_batched":{"1.0":{"batchSize":32}}}',
+    'job_queue_size=1000',
+    'inference_address=http://127.0.0.1:0',
+    ...['management', 'metrics'].map(api => `${api}_address=unix:${join(folder, api)}`),
+    'log_format=json',
+  ]
+  const config = join(folder, 'config.properties')
+  await writeFile(config, settings.join('\n'))
+  const child = start([join(ROOT, 'src/cli/sconce.ts'), 'start', '--ts-config', config])
+  return untilUp(child, addressOfSconce, () => rm(folder, { recursive: true, force: true }))
+}
+
+/** The reference. `answers` is by path. */
+export async function startEcho(answers: Readonly<Record<string, string>>): Promise<RunningServer> {
+  const program = fileURLToPath(new URL('echo-program.ts', import.meta.url))
+  const child = start([program, JSON.stringify(answers)])
+  return untilUp(
+    child,
+    line => line,
+    async () => {},
+  )
+}
+
+function start(args: string[]): ChildProcess {
+  return spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+/** The line that says that all models are up has the addresses. */
+function addressOfSconce(line: string): string | undefined {
+  if (!line.includes('"Sconce is up"')) return undefined
+  const { addresses, models } = JSON.parse(line) as {
+    addresses: { inference: string }
+    models: { name: string; state: string; reason: string }[]
+  }
+  const broken = models.find(({ state }) => state !== 'ready')
+  if (broken !== undefined) throw new Error(`Model ${broken.name} is ${broken.state}: ${broken.reason}`)
+  return addresses.inference
+}
+
+/** What `find` makes of the first line that it makes something of. Later output is read and forgotten. */
+async function firstLine(child: ChildProcess, find: (line: string) => string | undefined): Promise<string> {
+  const { stdout } = child
+  if (stdout === null) throw new Error('The server was started with a pipe for its standard output')
+  const lines = createInterface({ input: stdout })
+  try {
+    for await (const line of lines) {
+      const found = find(line)
+      if (found !== undefined) return found
+    }
+  } finally {
+    lines.close()
+    stdout.resume()
+  }
+  throw new Error(`A server ended before it was up, or was not within ${START_TIMEOUT_MS / 1000} s`)
+}
+
+/** Waits for the server's address; where it does not come, nothing of the server is left. */
+async function untilUp(
+  child: ChildProcess,
+  findAddress: (line: string) => string | undefined,
+  cleanUp: () => Promise<void>,
+): Promise<RunningServer> {
+  const { pid } = child
+  const onEarlyExit = (code: number | null, signal: string | null): void =>
+    console.error(`A server that is measured ended by itself: ${signal ?? `exit code ${code}`}`)
+  child.once('exit', onEarlyExit)
+  const stop = async (): Promise<void> => {
+    child.removeListener('exit', onEarlyExit)
+    if (pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      await ended
+    }
+    await cleanUp()
+  }
+  const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS)
+  try {
+    const address = await firstLine(child, findAddress)
+    if (pid === undefined) throw new Error('A server that gave its address has a process')
+    return { pid, port: Number(new URL(address).port), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}

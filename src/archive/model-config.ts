@@ -1,0 +1,99 @@
+/** model-config.yaml: the server's settings for one model, and whatever its handler wants to read beside them. */
+import { parseDocument } from 'yaml'
+import { failure } from '../errors.ts'
+import { shown } from './entry-name.ts'
+import { isRecord, plainCopy } from './plain-data.ts'
+
+const MAX_CHARACTERS = 1024 * 1024
+const MAX_ALIASES = 100
+const MAX_SETTING = 2 ** 31 - 1
+
+/** The least value of each setting the server itself reads. Times carry their unit in TorchServe's documentation. */
+const LEAST = {
+  minWorkers: 1,
+  maxWorkers: 1,
+  batchSize: 1,
+  maxBatchDelay: 0,
+  responseTimeout: 1,
+  startupTimeout: 1,
+  maxRetryTimeoutInSec: 0,
+  clientTimeoutInMills: 0,
+  jobQueueSize: 1,
+} as const
+
+/** `maxBatchDelay` and `clientTimeoutInMills` in milliseconds, the other times in seconds. */
+export type ModelSettings = { readonly [key in keyof typeof LEAST]?: number }
+
+export interface ModelConfig {
+  readonly settings: ModelSettings
+  /** The whole file, unknown keys included: what a handler sees. */
+  readonly raw: Readonly<Record<string, unknown>>
+  /** Settings that were ignored because their value is wrong, each in a sentence. */
+  readonly warnings: readonly string[]
+}
+
+export const emptyModelConfig: ModelConfig = { settings: {}, raw: {}, warnings: [] }
+
+/** Reads model-config.yaml. Throws INVALID_MODEL where it is not YAML or not a mapping; a wrong value only warns. */
+export function parseModelConfig(yaml: string): ModelConfig {
+  const raw = parseYaml(yaml)
+  const settings: { -readonly [key in keyof ModelSettings]: number } = {}
+  const warnings: string[] = []
+  for (const key of Object.keys(LEAST) as (keyof typeof LEAST)[]) {
+    const value = raw[key]
+    if (value === undefined || value === null) continue
+    if (isSetting(value, LEAST[key])) settings[key] = value
+    else
+      warnings.push(
+        `${key} must be a whole number of at least ${LEAST[key]}, not ${describe(value)}; it is ignored`,
+      )
+  }
+  return { settings, raw, warnings }
+}
+
+function isSetting(value: unknown, least: number): value is number {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= MAX_SETTING
+}
+
+function describe(value: unknown): string {
+  return shown(JSON.stringify(value) ?? String(value))
+}
+
+function parseYaml(yaml: string): Record<string, unknown> {
+  if (yaml.length > MAX_CHARACTERS) throw broken(`it is longer than ${MAX_CHARACTERS} characters`)
+  let value: unknown
+  try {
+    value = readDocument(yaml)
+  } catch (error) {
+    throw broken(shown(error instanceof Error ? error.message : String(error)))
+  }
+  if (value === null || value === undefined) return {}
+  if (!isRecord(value)) throw broken('it must hold a mapping of keys to values')
+  return value
+}
+
+function readDocument(yaml: string): unknown {
+  // `core` knows no tags that make objects. `<<` is YAML 1.1, which TorchServe reads.
+  const document = parseDocument(yaml, {
+    schema: 'core',
+    merge: true,
+    prettyErrors: true,
+    logLevel: 'error',
+  })
+  // An unknown tag is only a warning to the library; SnakeYAML and PyYAML in safe mode refuse it.
+  const problem = document.errors[0] ?? document.warnings[0]
+  if (problem !== undefined) {
+    const line = problem.linePos?.[0].line
+    throw new Error(`${line === undefined ? '' : `line ${line}: `}${firstLine(problem.message)}`)
+  }
+  return plainCopy(document.toJS({ maxAliasCount: MAX_ALIASES }))
+}
+
+function firstLine(message: string): string {
+  // The library appends the place and an excerpt of the file: the line is named in front, the text stays inside.
+  return (message.split('\n')[0] ?? message).replace(/ at line \d+, column \d+:?$/, '')
+}
+
+function broken(what: string) {
+  return failure('INVALID_MODEL', `The model's configuration file cannot be read: ${what}`)
+}

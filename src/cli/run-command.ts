@@ -1,0 +1,44 @@
+import { toFailure } from '../errors.ts'
+import type { Command, CommandIo } from './command.ts'
+import { findHome, readVersion } from './home.ts'
+
+const io: CommandIo = {
+  out: text => process.stdout.write(text),
+  err: text => process.stderr.write(text),
+}
+
+/** Runs the command that `args` names and sets the exit code. Flags without a command are those of `start`. */
+export async function runCommand(args: string[], commands: readonly Command[]): Promise<void> {
+  process.exitCode = await run(args, commands)
+}
+
+async function run([first = '', ...rest]: string[], commands: readonly Command[]): Promise<number> {
+  if (['help', '--help', '-h'].includes(first)) return say(usage(commands))
+  if (['version', '--version', '-v'].includes(first)) return say(`Sconce ${readVersion(findHome())}`)
+  const isFlag = first === '' || first.startsWith('-')
+  const name = isFlag ? 'start' : first
+  const command = commands.find(candidate => candidate.name === name)
+  if (command === undefined) {
+    io.err(`There is no command ${JSON.stringify(first)}.\n\n${usage(commands)}\n`)
+    return 1
+  }
+  return command.run(isFlag && first !== '' ? [first, ...rest] : rest, io).catch(tell)
+}
+
+/** What went wrong, for a person: the text of a failure, the stack of a bug. */
+function tell(error: unknown): number {
+  const { code, message, reason, cause } = toFailure(error)
+  const text = code === 'INTERNAL' && cause instanceof Error ? (cause.stack ?? cause.message) : message
+  io.err([text, reason, ''].filter(line => line !== undefined).join('\n'))
+  return 1
+}
+
+function say(text: string): number {
+  io.out(`${text}\n`)
+  return 0
+}
+
+function usage(commands: readonly Command[]): string {
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`)
+  return ['Usage: sconce COMMAND [FLAGS]', '', ...lines, '', 'sconce COMMAND --help says more.'].join('\n')
+}

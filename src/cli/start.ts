@@ -1,0 +1,79 @@
+import { constants } from 'node:os'
+import { helpText } from '../config/help.ts'
+import { loadConfig, type LoadedConfig } from '../config/load.ts'
+import { startServer, type Server } from '../server.ts'
+import { createLogger, type RootLogger } from '../telemetry/logger.ts'
+import { announce } from './banner.ts'
+import { startInBackground, stopBackground } from './background.ts'
+import type { Command, CommandIo } from './command.ts'
+import { findHome, readVersion } from './home.ts'
+
+/** `sconce start`, with TorchServe's flags. */
+export const start: Command = {
+  name: 'start',
+  summary: 'Serve the models of a model store.',
+  get usage() {
+    return helpText()
+  },
+  async run(args, io) {
+    const loaded = await loadConfig({ argv: args, env: process.env, cwd: process.cwd() })
+    const version = readVersion(findHome())
+    switch (loaded.command.action) {
+      case 'help':
+        io.out(`${helpText()}\n`)
+        return 0
+      case 'version':
+        // TorchServe's sentence: scripts read the number from it.
+        io.out(`TorchServe Version is ${version} (Sconce)\n`)
+        return 0
+      case 'stop':
+        return stopBackground(io)
+      case 'start':
+        return loaded.command.background ? startInBackground(args, io) : serve(loaded, version, io)
+    }
+  },
+}
+
+/** Runs the server until it is asked to end; the exit code is that of the process. */
+async function serve(loaded: LoadedConfig, version: string, io: CommandIo): Promise<number> {
+  const { config, warnings } = loaded
+  const logger = createLogger(config.logging)
+  for (const warning of warnings) logger.warn(warning)
+  logger.debug('Configuration', { values: loaded.describe(), sources: loaded.sources })
+  const stopped = untilSignal()
+  let server: Server
+  try {
+    server = await startServer({
+      config,
+      logger,
+      home: findHome(),
+      version,
+      env: process.env,
+      snapshots: loaded.snapshots,
+    })
+  } catch (error) {
+    await logger.flush()
+    throw error
+  }
+  process.send?.({ started: server.addresses }) // To the launcher, when started in the background.
+  // A signal during a slow load ends the server then and there.
+  await Promise.race([server.settled, stopped])
+  await announce({ server, version, config, logger, io })
+  const signal = await stopped
+  return end(server, logger, signal)
+}
+
+async function end(server: Server, logger: RootLogger, signal: NodeJS.Signals): Promise<number> {
+  logger.info(`Stopping on ${signal}: requests in flight are finished first; a second signal ends at once`)
+  for (const again of SIGNALS) process.once(again, () => process.exit(128 + constants.signals[again]))
+  await server.stop()
+  return 0
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
+function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise(resolve => {
+    for (const signal of SIGNALS) process.once(signal, () => resolve(signal))
+  })
+}

@@ -1,0 +1,71 @@
+import {
+  Flag,
+  ModelTableJson,
+  OptionalText,
+  Path,
+  Pattern,
+  PatternList,
+  Seconds,
+  SnapshotJson,
+  StartupModels,
+  whole,
+} from './values.ts'
+import { NOT_YET, facts } from './facts.ts'
+
+export const models = {
+  model_store: Path.optional().describe('Folder with the model archives. It must be given.'),
+  load_models: StartupModels.prefault('')
+    .describe('Models to load at start: all, or [name=]location with commas between.')
+    .register(facts, { flags: ['--models', '--load-models'] }),
+  models: ModelTableJson.prefault('')
+    .describe('Settings by model name and version, as JSON; used when that version is registered.')
+    .register(facts, { flags: [], env: false }),
+  workflow_store: Path.optional()
+    .describe('Folder with the workflow archives; unset: the model store.')
+    .register(facts, NOT_YET),
+  model_snapshot: SnapshotJson.optional()
+    .describe('Models to restore in place of load_models, as JSON, as snapshots have it; --models wins.')
+    .register(facts, { flags: [], env: false }),
+  enable_model_api: Flag.prefault('false').describe(
+    'Whether models can be registered and unregistered over the management API.',
+  ),
+  allowed_urls: PatternList.prefault('').describe(
+    'Regular expressions, one of which a URL to register a model from must match as a whole; unset: none may.',
+  ),
+  default_service_handler: OptionalText.optional().describe(
+    'Handler of an archive that names none; unset: base_handler.',
+  ),
+  service_envelope: OptionalText.optional()
+    .describe('Form of requests and answers around a handler: body, json, kserve or kservev2.')
+    .register(facts, NOT_YET),
+  decode_input_request: Flag.prefault('true').describe(
+    'Whether a JSON or text body is decoded for the handler.',
+  ),
+  limit_max_image_pixels: Flag.prefault('true').describe('Whether images with very many pixels are refused.'),
+}
+
+export const workers = {
+  default_workers_per_model: whole(0)
+    .prefault('0')
+    .describe('Workers of a model that is loaded at start; 0: as many as the CPU plan gives.'),
+  default_response_timeout: Seconds.prefault('120').describe('Seconds that a worker has to answer a batch.'),
+  default_startup_timeout: Seconds.prefault('120').describe('Seconds that a worker has to load its model.'),
+  unregister_model_timeout: Seconds.prefault('120').describe(
+    'Seconds that the requests of a model have to end when it is unregistered.',
+  ),
+  job_queue_size: whole(1)
+    .prefault('100')
+    .describe('Requests that may wait for one model version; a further one gets 503.'),
+  initial_worker_port: whole(0, 65_535)
+    .prefault('9000')
+    .describe('Number of the first worker in names and logs.'),
+  blacklist_env_vars: Pattern.prefault('').describe(
+    'Regular expression; variables whose whole name matches it are not passed to workers.',
+  ),
+  worker_memory_limit_mb: whole(0, 2 ** 31 - 1)
+    .prefault('0')
+    .describe('A worker that holds more memory is ended and replaced; 0: at four fifths of what there is.'),
+  debug: Flag.prefault('false').describe(
+    "One worker for each model, in the server's own process and without time limits: for a debugger.",
+  ),
+}

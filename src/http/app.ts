@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import { failure, failureWith, toFailure, type Failure } from '../errors.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { drainOnClose } from './drain.ts'
+import { sendJson } from './json.ts'
+import { answerPlainHttp, tlsOptions, type TlsKeys } from './tls.ts'
+
+export type App = FastifyInstance
+
+export interface AppOptions {
+  readonly logger: Logger
+  /** Largest request body in bytes. */
+  readonly maxRequestSize: number
+  /** Values of the access-control-allow-* headers, where they are configured. */
+  readonly cors: Readonly<Record<string, string>>
+  /** Key and certificate where the app speaks TLS; plain HTTP is then refused. */
+  readonly tls?: TlsKeys
+  /** Called once per response. */
+  countResponse(status: number): void
+}
+
+/** Longest name in a path; longer ones are no route. */
+const MAX_PARAM_CHARS = 1024
+/** A request that is not whole after this time is dropped: a slow writer must not hold a connection for ever. */
+const REQUEST_TIMEOUT_MS = 300_000
+
+/** The content type of an answer that goes out without one: where none is set, Fastify sets one of its own. */
+export const UNTYPED = 'application/vnd.sconce.untyped'
+/** What Fastify takes for a media type; TorchServe takes any text. */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/
+
+const UNCACHED = {
+  pragma: 'no-cache',
+  'cache-control': 'no-cache; no-store, must-revalidate, private',
+  expires: 'Thu, 01 Jan 1970 00:00:00 UTC',
+}
+
+/**
+ * A Fastify instance with what all listeners share: TorchServe's response headers, its error body behind one door,
+ * bodies as bytes, the access log. Routes are added by the caller.
+ */
+export function createApp(options: AppOptions): App {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: options.maxRequestSize,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    exposeHeadRoutes: false,
+    requestIdHeader: false, // The client's own id goes to the handler as a header; the answer's is the server's.
+    genReqId: () => randomUUID(),
+    return503OnClosing: false, // What came before the door closed is served.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_CHARS },
+    https: options.tls === undefined ? null : tlsOptions(options.tls),
+    clientErrorHandler: (_error, socket) => refuseBrokenHttp(socket),
+    frameworkErrors: (error, request, reply) => refuseUnrouted(options, error, request, reply),
+  })
+  // TorchServe predicts on whatever comes with a body.
+  app.addHttpMethod('GET', { hasBody: true, overrideExisting: true })
+  app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    const size = Number(request.headers['content-length'] ?? 0)
+    if (size <= options.maxRequestSize) response.writeContinue()
+    app.server.emit('request', request, response)
+  })
+  if (options.tls !== undefined) {
+    const endSilent = answerPlainHttp(app.server)
+    app.addHook('preClose', done => (endSilent(), done()))
+  }
+  drainOnClose(app)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.setErrorHandler((error, request, reply) => sendFailure(options, error, request, reply))
+  app.setNotFoundHandler((request, reply) => sendFailure(options, failure('ROUTE_NOT_FOUND'), request, reply))
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { headers } = request.raw
+    const type = headers['content-type']
+    if (type !== undefined && !MEDIA_TYPE.test(type)) headers['content-type'] = 'application/octet-stream'
+    done()
+  })
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    addHeaders(request, reply, options.cors)
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    record(options, request, reply)
+    done()
+  })
+  return app
+}
+
+/** Counts a response and writes the access log. */
+function record(options: AppOptions, request: FastifyRequest, reply: FastifyReply): void {
+  options.countResponse(reply.statusCode)
+  options.logger.info('access', {
+    client: request.ip,
+    method: request.method,
+    url: request.url,
+    status: reply.statusCode,
+    ms: Math.round(reply.elapsedTime * 1000) / 1000,
+    requestId: request.id,
+  })
+}
+
+function addHeaders(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  cors: Readonly<Record<string, string>>,
+): void {
+  if (reply.getHeader('content-type') === UNTYPED) reply.removeHeader('content-type')
+  // TorchServe's 413 comes before its own code runs: no headers of its own.
+  if (reply.statusCode === 413) return keepOpen(request, reply)
+  reply.header('x-request-id', request.id)
+  reply.headers(UNCACHED)
+  for (const [name, value] of Object.entries(cors)) if (!reply.hasHeader(name)) reply.header(name, value)
+  if (reply.statusCode >= 400) reply.header('connection', 'close')
+}
+
+/** A body of a declared length that is too large is read over; the connection is good for the next request. */
+function keepOpen({ headers }: FastifyRequest, reply: FastifyReply): void {
+  // A client that asked first may never send the body, so what follows could be either.
+  if (headers['content-length'] !== undefined && headers.expect === undefined)
+    reply.removeHeader('connection')
+}
+
+/** What Fastify refuses before it has looked for a route, and so without any hook. */
+function refuseUnrouted(
+  options: AppOptions,
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const failed =
+    error.code === 'FST_ERR_BAD_URL'
+      ? failureWith({ cause: error }, 'BAD_REQUEST', 'The path is not valid percent-encoding.')
+      : failureWith({ cause: error }, 'ROUTE_NOT_FOUND')
+  reply.code(failed.http)
+  addHeaders(request, reply, options.cors)
+  reply.raw.once('finish', () => record(options, request, reply))
+  sendFailure(options, failed, request, reply)
+}
+
+/** The one door through which everything that was thrown becomes an answer. */
+function sendFailure(
+  { logger }: AppOptions,
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const failed = fromFramework(thrown)
+  if (failed.code === 'INTERNAL') {
+    logger.error('A request failed in a way that is a bug', { err: failed.cause, requestId: request.id })
+  }
+  if (failed.http === 413) {
+    reply.header('content-type', UNTYPED)
+    return reply.code(413).send(Buffer.alloc(0))
+  }
+  if (failed.retryAfterS !== undefined) reply.header('retry-after', String(failed.retryAfterS))
+  const reason = failed.reason === undefined ? {} : { reason: failed.reason }
+  return sendJson(
+    reply,
+    { code: failed.http, type: failed.type, message: failed.message, ...reason },
+    failed.http,
+  )
+}
+
+/** Fastify's own refusals, as rows of our table. */
+function fromFramework(thrown: unknown): Failure {
+  const { code, statusCode, message } = thrown as Partial<FastifyError>
+  if (typeof code !== 'string' || !code.startsWith('FST_')) return toFailure(thrown)
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return failure('BODY_TOO_LARGE')
+  if (statusCode !== undefined && statusCode < 500) {
+    return failureWith({ cause: thrown }, 'BAD_REQUEST', message ?? 'The request is malformed.')
+  }
+  return toFailure(thrown)
+}
+
+/** The answer to bytes that are not HTTP, or more header than is allowed. */
+function refuseBrokenHttp(socket: Socket): void {
+  const { http, type, message } = failure('INVALID_HTTP')
+  const body = `${JSON.stringify({ code: http, type, message }, null, 2)}\n`
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ]
+  if (socket.writable) socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}

@@ -1,0 +1,121 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { Busboy, type BusboyInstance } from '@fastify/busboy'
+import type { FastifyRequest } from 'fastify'
+import { failure } from '../errors.ts'
+import type { Item, Parameter } from '../worker/protocol.ts'
+
+/** Parts of one form; further ones are refused. */
+const MAX_PARTS = 1000
+const MAX_BOUNDARY_CHARS = 200
+const NOTHING = Buffer.alloc(0)
+
+export interface ItemOptions {
+  /** What followed the version in the path. */
+  readonly urlPath?: string
+  readonly explain?: boolean
+  /** Whether query parameters become parameters of the handler. */
+  readonly withQuery?: boolean
+}
+
+/**
+ * A request of any content type as an item, by TorchServe's rules: each field of a form is a parameter, any other
+ * body is one parameter `body` with its media type. The bytes are not looked into.
+ */
+export async function toItem(request: FastifyRequest, options: ItemOptions = {}): Promise<Item> {
+  const parameters = await readParameters(request)
+  if (options.withQuery === true) parameters.push(...queryParameters(request))
+  return {
+    requestId: request.id,
+    headers: {
+      ...joinHeaders(request.headers),
+      url_path: options.urlPath ?? '',
+      explain: options.explain === true ? 'True' : 'False',
+    },
+    parameters,
+  }
+}
+
+/** A parameter's value as text; undefined where it is not there. The last of a name counts. */
+export function textParameter(item: Item, name: string): string | undefined {
+  const value = item.parameters.findLast(parameter => parameter.name === name)?.value
+  return value === undefined ? undefined : new TextDecoder().decode(value)
+}
+
+async function readParameters(request: FastifyRequest): Promise<Parameter[]> {
+  // The parser for '*' hands out the bytes; without a body there are none.
+  const body =
+    request.body instanceof Uint8Array
+      ? Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength)
+      : NOTHING
+  const contentType = request.headers['content-type'] ?? ''
+  const mediaType = (contentType.split(';', 1)[0] ?? '').trim().toLowerCase()
+  if (mediaType === 'multipart/form-data') return parseMultipart(contentType, body)
+  if (mediaType !== 'application/x-www-form-urlencoded')
+    return [{ name: 'body', contentType: mediaType, value: body }]
+  if (isForm(body)) return parseUrlEncoded(body)
+  return [{ name: 'body', contentType: '', value: body }]
+}
+
+/** Names of form fields are short and plain; what comes after the `=` is any text, percent-encoded. */
+const FORM = /^[\w.~%+[\]-]{1,128}=[^\s"<>{}\\^`|]*$/
+const MAX_FORM_BYTES = 1024 * 1024
+
+/**
+ * Whether a body that says it is a form can be one. `curl -d` and `--data-binary` say so of anything that they send:
+ * an image or JSON comes as it is then.
+ */
+function isForm(body: Buffer): boolean {
+  return body.length <= MAX_FORM_BYTES && FORM.test(body.toString('latin1'))
+}
+
+function parseUrlEncoded(body: Buffer): Parameter[] {
+  const fields = new URLSearchParams(body.toString('utf8'))
+  if (fields.size > MAX_PARTS) throw failure('BAD_REQUEST', `The form has more than ${MAX_PARTS} fields.`)
+  return [...fields].map(([name, value]) => ({ name, contentType: '', value: Buffer.from(value) }))
+}
+
+/** Parses a whole multipart body. A field without a filename keeps no content type, as with TorchServe. */
+function parseMultipart(contentType: string, body: Buffer): Promise<Parameter[]> {
+  if (contentType.length > MAX_BOUNDARY_CHARS) {
+    throw failure('BAD_REQUEST', `The multipart boundary is longer than ${MAX_BOUNDARY_CHARS} characters.`)
+  }
+  return new Promise((resolve, reject) => {
+    const refuse = (what: string) =>
+      reject(failure('BAD_REQUEST', `The multipart body is malformed: ${what}`))
+    const parameters: Parameter[] = []
+    let parser: BusboyInstance
+    try {
+      const limits = { fieldSize: body.length, fileSize: body.length, parts: MAX_PARTS }
+      parser = new Busboy({ headers: { 'content-type': contentType }, limits, isPartAFile: () => true })
+    } catch (error) {
+      return refuse(error instanceof Error ? error.message : String(error))
+    }
+    parser.on('file', (name, stream, ...[filename, , mimeType]: [string | undefined, string, string]) => {
+      const chunks: Buffer[] = []
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+      stream.on('error', error => refuse(error.message))
+      stream.on('end', () => {
+        const type = filename === undefined ? '' : mimeType
+        parameters.push({ name, contentType: type, value: Buffer.concat(chunks) })
+      })
+    })
+    parser.on('partsLimit', () => refuse(`more than ${MAX_PARTS} parts`))
+    parser.on('error', error => refuse(error instanceof Error ? error.message : String(error)))
+    parser.on('finish', () => resolve(parameters))
+    parser.end(body)
+  })
+}
+
+function queryParameters(request: FastifyRequest): Parameter[] {
+  const start = request.url.indexOf('?')
+  const query = new URLSearchParams(start === -1 ? '' : request.url.slice(start + 1))
+  return [...query].map(([name, value]) => ({ name, contentType: '', value: Buffer.from(value) }))
+}
+
+function joinHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const joined: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) joined[name] = typeof value === 'string' ? value : value.join(', ')
+  }
+  return joined
+}

@@ -1,0 +1,93 @@
+import type { Access } from './access.ts'
+import { addDescriptionRoutes } from './api-description.ts'
+import { createApp, type App, type AppOptions } from './app.ts'
+import type { ApiKind } from './description.ts'
+import { listen, type Binding } from './listen.ts'
+import type { TlsKeys } from './tls.ts'
+
+export interface DoorsOptions {
+  /** Where each API listens; those with equal texts share a door. */
+  readonly listeners: Readonly<Record<ApiKind, Binding & { readonly text: string }>>
+  readonly app: Omit<AppOptions, 'tls'>
+  readonly access: Access
+  /** Key and certificate of the https listeners; undefined where there are none. */
+  readonly tls: TlsKeys | undefined
+  readonly version: string
+}
+
+/** Address of each API as it can be used; metrics is undefined where it is off. */
+export interface Addresses {
+  readonly inference: string
+  readonly management: string
+  readonly metrics: string | undefined
+}
+
+/** What requests in flight get at the end, before their connections are cut. */
+const DRAIN_MS = 30_000
+
+/** The listeners with the APIs behind them. APIs are added first, then all doors open at once. */
+export class Doors {
+  readonly #options: DoorsOptions
+  readonly #apps = new Map<ApiKind, App>()
+
+  constructor(options: DoorsOptions) {
+    this.#options = options
+  }
+
+  /** Puts an API behind its door, and what protects it before it. */
+  add(api: ApiKind, addRoutes: (app: App) => void): void {
+    const app = this.#appFor(api)
+    this.#apps.set(api, app)
+    this.#options.access.addApi(app, api, addRoutes)
+  }
+
+  /** Binds every address. What is then thrown, such as a port in use, leaves closing to the caller. */
+  async open(): Promise<Addresses> {
+    const { listeners, version, access } = this.#options
+    const bound = new Map<App, string>()
+    for (const [app, behind] of Map.groupBy(this.#apps, ([, door]) => door)) {
+      const apis = Array.from(behind, ([api]) => api)
+      addDescriptionRoutes(app, apis, version)
+      const [first] = apis
+      if (first !== undefined) bound.set(app, await listen(app, listeners[first]))
+    }
+    await access.open()
+    const addressOf = (api: ApiKind): string | undefined => {
+      const app = this.#apps.get(api)
+      return app === undefined ? undefined : bound.get(app)
+    }
+    return {
+      inference: addressOf('inference') ?? '',
+      management: addressOf('management') ?? '',
+      metrics: addressOf('metrics'),
+    }
+  }
+
+  /** Lets nobody in any more, and returns once everybody has been answered, or the time for that is over. */
+  async close(): Promise<void> {
+    await Promise.all([...new Set(this.#apps.values())].map(app => this.#closeApp(app)))
+    await this.#options.access.close()
+  }
+
+  /** Port 0 is another free port for each API. */
+  #appFor(api: ApiKind): App {
+    const { listeners, app, tls } = this.#options
+    const { text } = listeners[api]
+    const shared = [...this.#apps].find(([other]) => listeners[other].text === text && !text.endsWith(':0'))
+    if (shared !== undefined) return shared[1]
+    const binding = listeners[api]
+    const isEncrypted = binding.kind === 'tcp' && binding.scheme === 'https'
+    return createApp({ ...app, ...(isEncrypted && tls !== undefined ? { tls } : {}) })
+  }
+
+  async #closeApp(app: App): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#options.app.logger.warn(
+        'Requests were still open when the drain time was over; their connections are cut',
+      )
+      app.server.closeAllConnections()
+    }, DRAIN_MS)
+    await app.close()
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,92 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { failure } from '../errors.ts'
+import type { Call, Predictor } from '../inference/predictor.ts'
+import type { Registry } from '../models/registry.ts'
+import { UNTYPED, type App } from './app.ts'
+import { textParameter, toItem, type ItemOptions } from './body.ts'
+import { clientGone } from './client-gone.ts'
+import { describePredictions } from './description.ts'
+import { sendJson } from './json.ts'
+
+export interface InferenceRoutes {
+  readonly predictor: Predictor
+  readonly registry: Registry
+}
+
+/** TorchServe does not check the method of a prediction: `curl -T` sends PUT. OPTIONS has a meaning of its own. */
+const ANY_METHOD = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
+
+interface Path {
+  readonly model: string
+  readonly version?: string
+  /** What follows the version. */
+  readonly '*'?: string
+}
+
+type Target = Pick<Path, 'model' | 'version'>
+
+/** TorchServe's inference API: https://github.com/pytorch/serve/blob/master/docs/inference_api.md */
+export function addInferenceRoutes(app: App, { predictor, registry }: InferenceRoutes): void {
+  const any = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => unknown) =>
+    app.route({ method: ANY_METHOD, url, handler })
+
+  const answer = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { target, verb, ...options }: ItemOptions & { target?: Target; verb: Call['verb'] },
+  ) => {
+    const item = await toItem(request, { ...options, explain: verb === 'explain' })
+    const { model, version: asked } = target ?? {
+      model: invoked(textParameter(item, 'model_name'), registry),
+    }
+    const call = { model, version: asked, verb, item, isGone: clientGone(request) }
+    const prediction = await predictor.predict(call)
+    return reply
+      .code(prediction.status)
+      .headers({ ...prediction.headers, 'content-type': prediction.contentType || UNTYPED })
+      .send(prediction.body)
+  }
+
+  any('/ping', (_request, reply) => ping(registry, reply))
+
+  for (const [route, verb] of [
+    ['predictions', 'predict'],
+    ['explanations', 'explain'],
+  ] as const) {
+    const handler = (request: FastifyRequest, reply: FastifyReply) => {
+      const target = request.params as Path
+      return answer(request, reply, { target, verb, urlPath: target['*'] ?? '' })
+    }
+    any(`/${route}/:model`, handler)
+    any(`/${route}/:model/:version`, handler)
+    any(`/${route}/:model/:version/*`, handler)
+  }
+
+  // SageMaker's routes, and TorchServe's first ones: the query is for the handler.
+  any('/invocations', (request, reply) => answer(request, reply, { verb: 'predict', withQuery: true }))
+  for (const url of ['/models/:model/invoke', '/:model/predict', '/:model/:version/predict']) {
+    any(url, (request, reply) =>
+      answer(request, reply, { target: request.params as Path, verb: 'predict', withQuery: true }),
+    )
+  }
+
+  app.options('/predictions/:model', (request, reply) => {
+    const { model } = request.params as Path
+    return sendJson(reply, describePredictions(registry.resolve(model, undefined)))
+  })
+}
+
+/** Healthy as TorchServe has it: no readiness; a model that still loads is healthy, one that was given up is not. */
+function ping(registry: Registry, reply: FastifyReply): FastifyReply {
+  const healthy = registry.defaults().every(model => model.isHealthy())
+  return sendJson(reply, { status: healthy ? 'Healthy' : 'Unhealthy' }, healthy ? 200 : 500)
+}
+
+/** The model of an /invocations request: the named one, else the only one that was loaded at start-up. */
+function invoked(named: string | undefined, registry: Registry): string {
+  if (named !== undefined) return named
+  const names = new Set(registry.all().flatMap(model => (model.loadedAtStartup ? [model.name] : [])))
+  const [only] = names
+  if (only === undefined || names.size > 1) throw failure('BAD_REQUEST', 'Parameter model_name is required.')
+  return only
+}

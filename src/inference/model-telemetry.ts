@@ -1,0 +1,88 @@
+import type { Model, ModelObserver } from '../models/model.ts'
+import type { BatchReport } from '../pool/run-batch.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { ModelMetrics } from '../telemetry/model-metrics.ts'
+
+/** Metrics and logs of the registered models: what their pools and workers do, one observer per version. */
+export class ModelTelemetry {
+  readonly #metrics: Metrics
+  readonly #logger: Logger
+  readonly #meters = new Map<string, ModelMetrics>()
+  /** How many models of one name and version there are: one that ends may overlap with the one that follows it. */
+  readonly #open = new Map<string, number>()
+
+  constructor(metrics: Metrics, logger: Logger) {
+    this.#metrics = metrics
+    this.#logger = logger
+  }
+
+  /** The bound metrics of a registered version. */
+  meterOf({ name, version }: Pick<Model, 'name' | 'version'>): ModelMetrics {
+    const key = keyOf(name, version)
+    const meter = this.#meters.get(key) ?? this.#metrics.forModel(name, version)
+    this.#meters.set(key, meter)
+    return meter
+  }
+
+  /** The observer of one version, from before its first worker until it is closed. */
+  observe(name: string, version: string): ModelObserver {
+    const meter = this.meterOf({ name, version })
+    const key = keyOf(name, version)
+    this.#open.set(key, (this.#open.get(key) ?? 0) + 1)
+    const logger = this.#logger.child({ model: name, version })
+    const restarting = new Set<string>()
+    return {
+      onOpened: ({ queueLength, workers }) =>
+        meter.watch({
+          queueLength,
+          workers: () => countBy(workers().map(({ state }) => state)),
+        }),
+      onLoaded: (worker, { loadMs }, sinceStartMs) => {
+        meter.workerLoaded(`W-${worker}-${name}_${version}`, sinceStartMs)
+        logger.info('Worker is ready', {
+          worker,
+          loadMs: Math.round(loadMs),
+          startMs: Math.round(sinceStartMs),
+        })
+      },
+      onState: (worker, state, reason) => {
+        if (state === 'waiting') restarting.add(worker)
+        if (state === 'starting' && restarting.delete(worker)) meter.workerRestarted()
+        if (state === 'waiting') logger.warn('Worker ended and will be started again', { worker, reason })
+        else if (state === 'failed') logger.error('Worker was given up', { worker, reason })
+        else logger.debug(`Worker is ${state}`, { worker })
+      },
+      onBatch: batch => recordBatch(meter, batch),
+      onClosed: () => {
+        const left = (this.#open.get(key) ?? 1) - 1
+        this.#open.set(key, left)
+        if (left > 0) return
+        this.#open.delete(key)
+        this.#meters.delete(key)
+        meter.drop()
+      },
+    }
+  }
+}
+
+function recordBatch(meter: ModelMetrics, { size, workerMs, timings, metrics }: BatchReport): void {
+  const { preprocess, inference, postprocess } = timings
+  meter.batch({
+    size,
+    workerMs,
+    handlerMs: postprocess[1] - preprocess[0],
+    predictionMs: inference[1] - inference[0],
+  })
+  for (const sample of metrics) meter.sample(sample)
+}
+
+function keyOf(name: string, version: string): string {
+  return JSON.stringify([name, version])
+}
+
+function countBy(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1
+  return counts
+}

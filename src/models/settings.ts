@@ -1,0 +1,90 @@
+/** How one model version is served. Milliseconds and counts. */
+export interface ModelSettings {
+  readonly minWorkers: number
+  readonly maxWorkers: number
+  readonly batchSize: number
+  /** How long an item waits for company; 0 takes what is there at once. */
+  readonly maxBatchDelayMs: number
+  readonly jobQueueSize: number
+  readonly responseTimeoutMs: number
+  readonly startupTimeoutMs: number
+  /** A worker that has not come back within this time is given up. */
+  readonly giveUpMs: number
+}
+
+/** Settings as a source gives them: TorchServe's names and units (seconds, except maxBatchDelay in milliseconds). */
+export interface GivenSettings {
+  readonly minWorkers?: number | undefined
+  readonly maxWorkers?: number | undefined
+  readonly batchSize?: number | undefined
+  readonly maxBatchDelay?: number | undefined
+  readonly jobQueueSize?: number | undefined
+  readonly responseTimeout?: number | undefined
+  readonly startupTimeout?: number | undefined
+  readonly maxRetryTimeoutInSec?: number | undefined
+}
+
+export interface SettingsSources {
+  /** What the register call asked for. */
+  readonly request: GivenSettings
+  /** The archive's model-config.yaml; undefined where it has none. */
+  readonly archive: GivenSettings | undefined
+  /** The entry of the `models` key in config.properties. */
+  readonly config: GivenSettings
+  /** Whether it is loaded at start-up: there the `models` key counts for workers, later the request does. */
+  readonly atStartup: boolean
+  /** Workers where nobody says anything. */
+  readonly defaultWorkers: number
+  /** Server-wide defaults. */
+  readonly defaultResponseTimeoutMs: number
+  readonly defaultStartupTimeoutMs: number
+  readonly defaultJobQueueSize: number
+}
+
+/** TorchServe's own default for both time-outs in a model-config.yaml that does not name them. */
+const MODEL_CONFIG_TIMEOUT_S = 120
+const GIVE_UP_S = 300
+
+/**
+ * The effective settings, by TorchServe's rules of precedence (ModelManager.createModel, ApiUtils.handleRegister):
+ * batching from the request, then model-config.yaml, then `models`; time-outs from model-config.yaml if there is
+ * one, then `models`, then the request; workers from model-config.yaml, then `models` (at start-up) or the request.
+ */
+export function effectiveSettings(sources: SettingsSources): ModelSettings {
+  const { request, archive, config } = sources
+  const batching = (key: 'batchSize' | 'maxBatchDelay', fallback: number) =>
+    request[key] ?? archive?.[key] ?? config[key] ?? fallback
+  return {
+    ...countWorkers(sources),
+    batchSize: batching('batchSize', 1),
+    maxBatchDelayMs: batching('maxBatchDelay', 0),
+    jobQueueSize: archive?.jobQueueSize ?? sources.defaultJobQueueSize,
+    responseTimeoutMs: chooseTimeoutMs('responseTimeout', sources.defaultResponseTimeoutMs, sources),
+    startupTimeoutMs: chooseTimeoutMs('startupTimeout', sources.defaultStartupTimeoutMs, sources),
+    giveUpMs: 1000 * (archive?.maxRetryTimeoutInSec ?? GIVE_UP_S),
+  }
+}
+
+function countWorkers({ request, archive, config, atStartup, defaultWorkers }: SettingsSources) {
+  for (const given of [archive, atStartup ? config : request]) {
+    if (given?.minWorkers === undefined) continue
+    const maxWorkers = given.maxWorkers ?? given.minWorkers
+    if (given.minWorkers > 0 && given.minWorkers <= maxWorkers)
+      return { minWorkers: given.minWorkers, maxWorkers }
+  }
+  // A register call may ask for none.
+  const count = (atStartup ? undefined : request.minWorkers) ?? defaultWorkers
+  return { minWorkers: count, maxWorkers: count }
+}
+
+function chooseTimeoutMs(
+  key: 'responseTimeout' | 'startupTimeout',
+  serverDefaultMs: number,
+  { request, archive, config }: SettingsSources,
+): number {
+  // Where there is no limit for anybody (debug), a model's own is none either.
+  if (serverDefaultMs === Infinity) return Infinity
+  if (archive !== undefined) return 1000 * (archive[key] ?? MODEL_CONFIG_TIMEOUT_S)
+  const given = config[key] ?? request[key]
+  return given === undefined ? serverDefaultMs : 1000 * given
+}

@@ -1,0 +1,77 @@
+import type {
+  Answer,
+  FromWorker,
+  GraphInfo,
+  Item,
+  LoadOrder,
+  MetricSample,
+  Timings,
+  Verb,
+} from '../worker/protocol.ts'
+
+export interface Loaded {
+  /** The graph's inputs and outputs; undefined for a handler without an ONNX file. */
+  readonly graph: GraphInfo | undefined
+  readonly loadMs: number
+}
+
+export interface BatchResult {
+  /** One per item, in their order. */
+  readonly answers: readonly Answer[]
+  readonly timings: Timings
+  readonly metrics: readonly MetricSample[]
+}
+
+/**
+ * The server's end of one worker, in verbs. Each promise rejects with `WorkerEnded` once the worker is gone; one
+ * batch runs at a time.
+ */
+export interface WorkerPort {
+  /** The operating system's process id; undefined where the worker has no process of its own. */
+  readonly pid: number | undefined
+  /** Settles when the worker is gone, for whatever reason. Never rejects. */
+  readonly ended: Promise<WorkerEnded>
+  /** Opens the session and loads the handler. Rejects with `LoadFailed` where they refuse. */
+  load(order: LoadOrder): Promise<Loaded>
+  run(verb: Verb, items: readonly Item[]): Promise<BatchResult>
+  /** Resident memory in bytes, where it is known. */
+  memoryBytes(): number | undefined
+  /** Asks the worker to end; what runs is finished first. */
+  stop(): void
+  /** Ends the worker now. `reason` completes the sentence "The worker ...". */
+  kill(reason: string): void
+}
+
+export type LogMessage = Extract<FromWorker, { type: 'log' }>
+
+/** The worker is gone. The message completes "The worker ..."; `lastWords` is what it said on standard error. */
+export class WorkerEnded extends Error {
+  override readonly name = 'WorkerEnded'
+  readonly outOfMemory: boolean
+  readonly lastWords: string
+
+  constructor(message: string, options: { outOfMemory?: boolean; lastWords?: string } = {}) {
+    super(message)
+    this.outOfMemory = options.outOfMemory ?? false
+    this.lastWords = options.lastWords ?? ''
+  }
+}
+
+/** The model or its handler refused to load; the message is the handler's or ONNX Runtime's own. */
+export class LoadFailed extends Error {
+  override readonly name = 'LoadFailed'
+  /** For the log: the stack beside the worker. */
+  readonly detail: string
+  readonly outOfMemory: boolean
+
+  constructor(message: string, detail: string, outOfMemory = false) {
+    super(message)
+    this.detail = detail
+    this.outOfMemory = outOfMemory
+  }
+}
+
+/** Why a worker failed, as a person reads it: completes "The worker ...", or is a handler's own sentence. */
+export function sayWhy(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,230 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
+import { encode, FrameError, FrameReader } from '../worker/framing.ts'
+import type { FromWorker, Item, LoadOrder, ToWorker, Verb } from '../worker/protocol.ts'
+import { LineReader } from './line-reader.ts'
+import {
+  LoadFailed,
+  WorkerEnded,
+  type BatchResult,
+  type Loaded,
+  type LogMessage,
+  type WorkerPort,
+} from './port.ts'
+
+export interface ProcessPortOptions {
+  /** The worker's program: src/worker/main.ts, or what it was built to. */
+  readonly program: string
+  /** Folders and files the worker may read; it may write nothing and start nothing. */
+  readonly readable: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** The worker is killed once it holds more resident memory than this. */
+  readonly memoryLimitBytes: number
+  onLog(message: LogMessage): void
+}
+
+const MEMORY_CHECK_MS = 500
+/** What a frame may have beside the bodies of a batch's answers: heads, log lines, what a model is. */
+const FRAME_ROOM_BYTES = 16 * 2 ** 20
+/** How long a worker may live without its connection; one that ends closes it just before. */
+const UNHEARD_MS = 1000
+const PAGE_BYTES = 4096
+const LAST_WORDS_CHARS = 2000
+
+/** Workers that run. One that computes does not notice that its server has gone: it must not outlive it. */
+const children = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+interface Pending<T> {
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+/** A worker in a process of its own, spoken to over a socket pair on its file descriptor 3. */
+export class ProcessPort implements WorkerPort {
+  readonly ended: Promise<WorkerEnded>
+  readonly #child: ChildProcess
+  readonly #wire: Duplex
+  readonly #options: ProcessPortOptions
+  readonly #reader = new FrameReader<FromWorker>(FRAME_ROOM_BYTES)
+  #maxAnswerBytes = 0
+  #unheard: NodeJS.Timeout | undefined
+  #loading: Pending<Loaded> | undefined
+  #running: (Pending<BatchResult> & { batch: number; size: number }) | undefined
+  #batch = 0
+  #killReason: string | undefined
+  #lastWords = ''
+  #gone: WorkerEnded | undefined
+
+  constructor(options: ProcessPortOptions) {
+    this.#options = options
+    this.#child = startProcess(options)
+    // stdio[3] was asked for as a pipe: it is a duplex socket.
+    this.#wire = this.#child.stdio[3] as Duplex
+    this.#listen()
+    const guard = setInterval(() => this.#checkMemory(), MEMORY_CHECK_MS)
+    guard.unref()
+    this.ended = new Promise(resolve => {
+      const end = (why: WorkerEnded) => {
+        clearInterval(guard)
+        clearTimeout(this.#unheard)
+        children.delete(this.#child)
+        this.#settle(why)
+        resolve(why)
+      }
+      this.#child.once('error', error => end(new WorkerEnded(`could not be started: ${error.message}`)))
+      // 'close' and not 'exit': by then the last lines on standard error have been read.
+      this.#child.once('close', (code, signal) => end(this.#reasonOf(code, signal)))
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  load(order: LoadOrder): Promise<Loaded> {
+    return new Promise((resolve, reject) => {
+      if (this.#gone) return reject(this.#gone)
+      this.#loading = { resolve, reject }
+      this.#maxAnswerBytes = order.maxResponseSize
+      this.#send({ type: 'load', order })
+    })
+  }
+
+  run(verb: Verb, items: readonly Item[]): Promise<BatchResult> {
+    return new Promise((resolve, reject) => {
+      if (this.#gone) return reject(this.#gone)
+      const batch = ++this.#batch
+      this.#running = { resolve, reject, batch, size: items.length }
+      this.#reader.maxBytes = FRAME_ROOM_BYTES + items.length * this.#maxAnswerBytes
+      this.#send({ type: 'run', batch, verb, items })
+    })
+  }
+
+  memoryBytes(): number | undefined {
+    if (this.#gone || this.pid === undefined) return undefined
+    try {
+      const pages = Number(readFileSync(`/proc/${this.pid}/statm`, 'latin1').split(' ')[1])
+      return pages * PAGE_BYTES
+    } catch {
+      return undefined // Not Linux, or the process has just gone.
+    }
+  }
+
+  stop(): void {
+    if (!this.#gone) this.#send({ type: 'stop' })
+  }
+
+  kill(reason: string): void {
+    this.#killReason ??= reason
+    this.#child.kill('SIGKILL')
+  }
+
+  #send(message: ToWorker): void {
+    this.#wire.cork()
+    for (const piece of encode(message)) this.#wire.write(piece)
+    this.#wire.uncork()
+  }
+
+  #listen(): void {
+    this.#wire.on('data', (chunk: Buffer) => {
+      if (this.#killReason !== undefined) return
+      try {
+        for (const message of this.#reader.push(chunk)) this.#take(message)
+      } catch (error) {
+        const what = error instanceof FrameError ? error.message : String(error)
+        this.kill(`sent what is not a message: ${what}`)
+      }
+    })
+    this.#wire.on('end', () => {
+      this.#unheard = setTimeout(() => this.kill('closed its connection to the server'), UNHEARD_MS)
+    })
+    // A worker that dies while it is written to resets the socket; 'close' of the process tells the story.
+    this.#wire.on('error', () => {})
+    const say = (level: 'info' | 'warn') => (line: string) =>
+      this.#options.onLog({ type: 'log', level, message: line, fields: {} })
+    new LineReader(say('info')).read(this.#child.stdout)
+    const warn = say('warn')
+    new LineReader(line => {
+      this.#lastWords = `${this.#lastWords}${line}\n`.slice(-LAST_WORDS_CHARS)
+      warn(line)
+    }).read(this.#child.stderr)
+  }
+
+  #take(message: FromWorker): void {
+    switch (message.type) {
+      case 'loaded':
+        return this.#loading?.resolve({ graph: message.graph, loadMs: message.loadMs })
+      case 'load-failed':
+        return this.#loading?.reject(new LoadFailed(message.message, message.detail, message.outOfMemory))
+      case 'done': {
+        const running = this.#running
+        if (message.batch !== running?.batch || message.answers.length !== running.size) {
+          throw new FrameError(
+            `${message.answers.length} answers to batch ${message.batch}, which is not running`,
+          )
+        }
+        this.#running = undefined
+        return running.resolve(message)
+      }
+      case 'log':
+        return this.#options.onLog(message)
+    }
+  }
+
+  #settle(why: WorkerEnded): void {
+    this.#gone = why
+    this.#loading?.reject(why)
+    this.#running?.reject(why)
+    this.#wire.destroy()
+  }
+
+  #checkMemory(): void {
+    const bytes = this.memoryBytes() ?? 0
+    const limit = this.#options.memoryLimitBytes
+    if (bytes > limit)
+      this.kill(`held ${toMegabytes(bytes)} MB of memory; worker_memory_limit_mb is ${toMegabytes(limit)}`)
+  }
+
+  #reasonOf(code: number | null, signal: NodeJS.Signals | null): WorkerEnded {
+    const memory = /heap out of memory|bad_alloc|worker_memory_limit/
+    const ended =
+      this.#killReason ?? (signal === null ? `exited with code ${code}` : `was ended by ${signal}`)
+    return new WorkerEnded(ended, {
+      outOfMemory: code === 137 || memory.test(ended) || memory.test(this.#lastWords),
+      lastWords: this.#lastWords,
+    })
+  }
+}
+
+function startProcess({ program, readable, env }: ProcessPortOptions): ChildProcess {
+  const flags = [
+    '--permission',
+    '--allow-addons',
+    ...readable.map(path => `--allow-fs-read=${path}`),
+    '--disable-warning=SecurityWarning',
+    '--disable-warning=ExperimentalWarning',
+  ]
+  const child = spawn(process.execPath, [...flags, program], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: {
+      ...env,
+      // Gives freed memory back to the system at once; glibc would keep the largest load it has seen.
+      MALLOC_TRIM_THRESHOLD_: '131072',
+    },
+  })
+  // Against what is declared there are no pipes where the system had no file descriptors for them.
+  if (Object.hasOwn(child, 'stdio')) {
+    children.add(child)
+    return child
+  }
+  child.once('error', () => {}) // It follows, and says the same.
+  throw new WorkerEnded('could not be started: the system gave no file descriptors for it')
+}
+
+function toMegabytes(bytes: number): number {
+  return Math.round(bytes / 1024 / 1024)
+}

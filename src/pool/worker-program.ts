@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import { dirname, join, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** What every worker process of this server is started with. */
+export interface WorkerProgram {
+  readonly program: string
+  /** What any worker may read: Sconce itself and its packages. */
+  readonly readable: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** Variables that would change what the worker's Node.js does, or that hold secrets of the server. */
+const NEVER_PASSED = /^(NODE_OPTIONS|NODE_V8_COVERAGE|NODE_CHANNEL_.*|NODE_UNIQUE_ID|TS_KEYSTORE_PASS)$/
+
+/**
+ * `home` is the package's root. `hidden` is a regular expression: variables whose whole name matches are not passed
+ * on (`blacklist_env_vars`).
+ */
+export function workerProgram(
+  home: string,
+  env: Readonly<Record<string, string | undefined>>,
+  hidden: string | undefined,
+): WorkerProgram {
+  const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+  const isHidden = hidden === undefined ? () => false : matchesWhole(hidden)
+  const passed = Object.entries(env).flatMap(([name, value]) =>
+    value === undefined || NEVER_PASSED.test(name) || isHidden(name) ? [] : [[name, value] as const],
+  )
+  return {
+    program: fileURLToPath(new URL(`../worker/main${ending}`, import.meta.url)),
+    readable: [
+      join(home, 'package.json'),
+      // Code lies in src/ and handlers/, from source and below dist/ alike. Not the rest: a model store may be there.
+      ...['..', '../../handlers'].map(folder => fileURLToPath(new URL(folder, import.meta.url))),
+      ...packageFolders(home),
+    ],
+    env: Object.fromEntries(passed),
+  }
+}
+
+/** The node_modules folders in and above `home`, where a package manager may have put what Sconce depends on. */
+function packageFolders(home: string): string[] {
+  const folders: string[] = []
+  for (let at = home; ; at = dirname(at)) {
+    const folder = at.endsWith(`${sep}node_modules`) ? at : join(at, 'node_modules')
+    if (existsSync(folder)) folders.push(folder)
+    if (dirname(at) === at) return [...new Set(folders)]
+  }
+}
+
+function matchesWhole(pattern: string): (name: string) => boolean {
+  const whole = new RegExp(`^(?:${pattern})$`)
+  return name => whole.test(name)
+}
+
+/** The memory this process and its children may use together: the control group's limit, or the machine's. */
+export function totalMemoryBytes(): number {
+  for (const file of ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes']) {
+    try {
+      const limit = Number(readFileSync(file, 'latin1'))
+      if (limit > 0 && limit < totalmem()) return limit
+    } catch {
+      // Not this version of control groups, or none at all.
+    }
+  }
+  return totalmem()
+}

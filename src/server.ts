@@ -1,0 +1,289 @@
+/**
+ * The composition root: builds every part once, starts them in order, stops them in reverse. Read from top to bottom
+ * it is the architecture.
+ */
+import { rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openPatterns, sweepPartialDownloads } from './archive/fetch.ts'
+import { claimWorkDir } from './archive/work-dir.ts'
+import type { Config } from './config/config.ts'
+import type { LoadedConfig } from './config/load.ts'
+import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
+import { Access } from './http/access.ts'
+import { Doors, type Addresses } from './http/doors.ts'
+import { addInferenceRoutes } from './http/inference.ts'
+import { addManagementRoutes } from './http/management.ts'
+import { addMetricsRoutes } from './http/metrics.ts'
+import { readTlsKeys, type TlsKeys } from './http/tls.ts'
+import { ModelTelemetry } from './inference/model-telemetry.ts'
+import { Predictor } from './inference/predictor.ts'
+import type { Refused } from './models/load-at-startup.ts'
+import { loadModels } from './models/load-models.ts'
+import { ModelOperations } from './models/operations.ts'
+import { SnapshotRecorder } from './models/snapshot-recorder.ts'
+import type { RegisterDeps } from './models/register.ts'
+import { Registry } from './models/registry.ts'
+import { InlinePort } from './pool/inline-port.ts'
+import type { LogMessage, WorkerPort } from './pool/port.ts'
+import { ProcessPort } from './pool/process-port.ts'
+import { totalMemoryBytes, workerProgram } from './pool/worker-program.ts'
+import { startHostMetrics } from './telemetry/host-metrics.ts'
+import type { Logger, RootLogger } from './telemetry/logger.ts'
+import { Metrics } from './telemetry/metrics.ts'
+import { readMetricsConfig } from './telemetry/metrics-config.ts'
+import { startTracing } from './telemetry/tracing.ts'
+
+export interface ServerOptions {
+  readonly config: Config
+  readonly logger: RootLogger
+  /** The package's root: where handlers/, config/ and node_modules/ are. */
+  readonly home: string
+  readonly version: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Where snapshots go, and the configuration for them; undefined: none are written. */
+  readonly snapshots?: LoadedConfig['snapshots']
+}
+
+export interface Server {
+  readonly addresses: Addresses
+  readonly cpu: CpuLimits & CpuPlan
+  readonly registry: Registry
+  /** Archives that could not be registered at start, with the reason. */
+  readonly refused: readonly Refused[]
+  /** Resolves when each worker of the start is up, or has failed for the first time. */
+  readonly settled: Promise<void>
+  /** Closes the doors, lets what is in flight finish, ends the workers, flushes telemetry. */
+  stop(): Promise<void>
+}
+
+/** What one remote archive may take. */
+const MAX_DOWNLOAD_BYTES = 16 * 1024 ** 3
+const DOWNLOAD_TIMEOUT_MS = 30 * 60_000
+/** A worker that takes more than this share of all memory is killed before the kernel kills anything. */
+const WORKER_MEMORY_SHARE = 0.8
+
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { config, logger, version } = options
+  const limits = await readCpuLimits()
+  const cpu = {
+    ...limits,
+    ...planCpu({ ...limits, workers: config.workers.isDebug ? 1 : config.workers.perModel }),
+  }
+
+  const tls = await readTls(config)
+
+  // Telemetry.
+  const metrics = await openMetrics(options)
+  const host = measureHost(config, metrics)
+  const tracing = await startTracing({ ...config.tracing, serviceName: 'sconce', version, logger })
+  const telemetry = new ModelTelemetry(metrics, logger)
+
+  // Domain and use cases.
+  const workDir = await claimWorkDir()
+  await checkRemoteArchives(config, logger)
+  const registry = new Registry()
+  const predictor = new Predictor({ registry, telemetry, tracing, logger })
+  const snapshots = recordSnapshots(options, registry)
+  const operations = new ModelOperations({
+    deps: registerDeps(options, { cpu, workDir, registry, telemetry }),
+    unregisterTimeoutMs: config.workers.unregisterTimeoutMs,
+    onChange: () => snapshots?.changed(),
+  })
+
+  // Edges.
+  const doors = openDoors(options, { predictor, registry, operations, metrics, tls })
+
+  const stop = async (): Promise<void> => {
+    await doors.close()
+    await snapshots?.stopping()
+    await Promise.all(registry.all().map(model => model.close()))
+    host?.stop()
+    await tracing.stop()
+    await rm(workDir, { recursive: true, force: true })
+    await logger.flush()
+  }
+
+  try {
+    // Doors open before the models are there, as TorchServe's do: /ping answers, predictions wait in their queues.
+    const addresses = await doors.open()
+    const { registered, refused } = await loadModels(config.models, operations)
+    await snapshots?.started()
+    for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
+    return {
+      addresses,
+      cpu,
+      registry,
+      refused,
+      settled: Promise.allSettled(registered.map(({ ready }) => ready)).then(() => {}),
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Tidies up after downloads that were cut off, and warns of rules that let anything in. */
+async function checkRemoteArchives({ models }: Config, logger: Logger): Promise<void> {
+  const swept = await sweepPartialDownloads(models.store)
+  if (swept.length > 0) logger.info('Removed partial downloads of an earlier server', { files: swept })
+  for (const pattern of openPatterns(models.allowedUrls)) {
+    logger.warn('allowed_urls lets models be registered from anywhere', { pattern })
+  }
+}
+
+function measureHost(config: Config, metrics: Metrics): ReturnType<typeof startHostMetrics> | undefined {
+  if (!config.metrics.isHostMeasured) return undefined
+  const host = startHostMetrics(config.metrics.hostIntervalMs / 1000)
+  metrics.setHostSource(() => host.latest())
+  return host
+}
+
+function recordSnapshots(
+  { snapshots, logger }: ServerOptions,
+  registry: Registry,
+): SnapshotRecorder | undefined {
+  if (snapshots === undefined) return undefined
+  const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
+  return new SnapshotRecorder({ ...snapshots, registry, warn })
+}
+
+async function openMetrics({ config, home, logger, version }: ServerOptions): Promise<Metrics> {
+  return new Metrics({
+    hostname: hostname(),
+    version,
+    mode: config.metrics.mode,
+    config: await readMetricsConfig(config.metrics.configFile ?? join(home, 'config', 'metrics.yaml')),
+    autoDetect: config.metrics.autoDetect,
+    warn: (message, fields) => logger.warn(message, fields),
+  })
+}
+
+interface EdgeParts {
+  readonly predictor: Predictor
+  readonly registry: Registry
+  readonly operations: ModelOperations
+  readonly metrics: Metrics
+  readonly tls: TlsKeys | undefined
+}
+
+/** The three APIs, each behind its address. */
+function openDoors({ config, logger, version }: ServerOptions, parts: EdgeParts): Doors {
+  const { predictor, registry, operations, metrics, tls } = parts
+  const { listeners, security, models } = config
+  const { origin, methods, headers } = listeners.cors
+  const cors = Object.entries({
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': methods,
+    'access-control-allow-headers': headers,
+  }).flatMap(([name, value]) => (value ? [[name, value] as const] : []))
+  const access = new Access({
+    tokens: security.tokens,
+    keyFile: security.keyFile,
+    keyLifeMs: security.tokenLifeMs,
+    listeners,
+    allowedHosts: security.allowedHosts,
+    allowedOrigin: origin,
+  })
+  const { message, isGrave = false } = access.describe() ?? {}
+  if (message !== undefined) logger[isGrave ? 'warn' : 'info'](message)
+  const app = {
+    logger,
+    maxRequestSize: listeners.maxRequestBytes,
+    cors: Object.fromEntries(cors),
+    countResponse: (status: number) => metrics.countResponse(status),
+  }
+  const doors = new Doors({ listeners, app, access, tls, version })
+  const { isRegistrationEnabled } = models
+  doors.add('inference', open => addInferenceRoutes(open, { predictor, registry }))
+  doors.add('management', open => addManagementRoutes(open, { registry, operations, isRegistrationEnabled }))
+  if (listeners.isMetricsServed) doors.add('metrics', open => addMetricsRoutes(open, { metrics }))
+  return doors
+}
+
+/** Key and certificate, where an address needs them. */
+async function readTls({ listeners, security }: Config): Promise<TlsKeys | undefined> {
+  const { inference, management, metrics, isMetricsServed } = listeners
+  const used = [inference, management, ...(isMetricsServed ? [metrics] : [])]
+  const isNeeded = used.some(address => address.kind === 'tcp' && address.scheme === 'https')
+  return isNeeded ? readTlsKeys(security) : undefined
+}
+
+interface Parts {
+  readonly cpu: CpuPlan
+  readonly workDir: string
+  readonly registry: Registry
+  readonly telemetry: ModelTelemetry
+}
+
+function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetry }: Parts): RegisterDeps {
+  const { config, logger } = options
+  const openPort = config.workers.isDebug ? inlinePorts(options) : processPorts(options)
+  let lastWorker = config.workers.firstNumber - 1
+  return {
+    registry,
+    workDir,
+    openPort,
+    locate: {
+      modelStore: config.models.store,
+      allowedUrls: config.models.allowedUrls,
+      maxBytes: MAX_DOWNLOAD_BYTES,
+      timeoutMs: DOWNLOAD_TIMEOUT_MS,
+      onProgress: (url, received, total) =>
+        // Not the query: a signed link carries its secret there.
+        logger.info('Downloading an archive', { url: url.split('?')[0], received, total }),
+    },
+    handlersDir: fileURLToPath(new URL('../handlers', import.meta.url)),
+    defaultHandler: config.models.defaultHandler ?? 'base_handler',
+    configured: config.models.settings,
+    defaults: {
+      startupWorkers: cpu.workersPerModel,
+      workers: config.workers.perModel,
+      responseTimeoutMs: config.workers.isDebug ? Infinity : config.workers.responseTimeoutMs,
+      startupTimeoutMs: config.workers.isDebug ? Infinity : config.workers.startupTimeoutMs,
+      jobQueueSize: config.workers.queueSize,
+    },
+    worker: {
+      threads: cpu.threadsPerWorker,
+      maxResponseSize: config.listeners.maxResponseBytes,
+      decodeInput: config.models.isInputDecoded,
+      limitImagePixels: config.models.isImageSizeLimited,
+    },
+    nextWorkerId: () => String(++lastWorker),
+    observe: (name, version) => telemetry.observe(name, version),
+  }
+}
+
+type OpenPort = RegisterDeps['openPort']
+
+/** A process per worker, fenced in by Node's permission model. */
+function processPorts({ config, home, logger, env }: ServerOptions): OpenPort {
+  const { program, readable, env: passed } = workerProgram(home, env, config.workers.hiddenVariables)
+  const limitMb = config.workers.memoryLimitMb
+  const memoryLimitBytes = limitMb > 0 ? limitMb * 1024 ** 2 : totalMemoryBytes() * WORKER_MEMORY_SHARE
+  return (order, files, worker): WorkerPort =>
+    new ProcessPort({
+      program,
+      readable: [...readable, ...files],
+      env: passed,
+      memoryLimitBytes,
+      onLog: logWorker(logger.child({ model: order.name, version: order.version, worker })),
+    })
+}
+
+/** `debug=true`: the handler runs in this process, where a debugger can stop in it. */
+function inlinePorts({ logger }: ServerOptions): OpenPort {
+  return (order, _files, worker) => {
+    const log = logWorker(logger.child({ model: order.name, version: order.version, worker }))
+    return new InlinePort(async loading => {
+      const { openHost } = await import('./worker/host.ts')
+      return openHost(loading, (level, message, fields) => log({ type: 'log', level, message, fields }))
+    })
+  }
+}
+
+function logWorker(logger: Logger): (message: LogMessage) => void {
+  return ({ level, message, fields }) => logger[level](message, fields)
+}

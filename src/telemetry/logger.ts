@@ -1,0 +1,138 @@
+import { pino, stdSerializers } from 'pino'
+import { LineWriter } from './line-writer.ts'
+import { prettyLine } from './pretty-line.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+export type LogFormat = 'auto' | 'pretty' | 'json'
+export type LogFields = Readonly<Record<string, unknown>>
+
+/**
+ * How every part writes to the log: the message first, what belongs to it as fields. An error goes into the field
+ * `err` or `cause`: it is written with its stack and its causes.
+ */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+  /** A logger that adds these fields to each of its lines; later fields of the same name do not replace them. */
+  child(bindings: LogFields): Logger
+}
+
+export interface RootLogger extends Logger {
+  /** Resolves when all lines so far have left the process. */
+  flush(): Promise<void>
+}
+
+/** Standard output, or anything alike. With an `fd`, JSON lines are written to that in chunks. */
+export interface LogStream {
+  write(text: string, written?: () => void): unknown
+  readonly isTTY?: boolean
+  readonly fd?: number
+  hasColors?(): boolean
+}
+
+export interface LoggerOptions {
+  /** `auto` is for a person on a terminal and JSON lines anywhere else. */
+  readonly format: LogFormat
+  /** Lines below it are not written. */
+  readonly level: LogLevel | 'silent'
+  readonly stream?: LogStream
+}
+
+/**
+ * The server's log. JSON lines (pino's: level as a number, time in ms, pid, hostname, msg, fields) are collected for
+ * up to 200 ms; errors go out at once, and so does all that is left when the process exits, also by process.exit or
+ * an exception that nobody caught.
+ */
+export function createLogger(options: LoggerOptions): RootLogger {
+  const stream = options.stream ?? process.stdout
+  const isPretty = options.format === 'pretty' || (options.format === 'auto' && stream.isTTY === true)
+  const sink = isPretty ? prettySink(stream) : jsonSink(stream, lines => warnOfDropped(lines))
+  const logger = pino({ level: options.level, serializers: { err, cause: err } }, sink)
+  const root = new PinoLogger(logger, sink, PINO_KEYS)
+  const warnOfDropped = (lines: number) =>
+    root.warn('Log lines were dropped: their reader is too slow', { lines })
+  return root
+}
+
+/** pino marks an error while it walks through its causes, which one that is frozen does not take. */
+function err(value: unknown): unknown {
+  try {
+    return value instanceof Error ? stdSerializers.err(value) : value
+  } catch {
+    return String(value)
+  }
+}
+
+interface Sink {
+  write(line: string): void
+  /** Writes what can be written without waiting. */
+  writeOut(): void
+  flush(): Promise<void>
+}
+
+function prettySink(stream: LogStream): Sink {
+  const format = prettyLine(stream.isTTY === true && (stream.hasColors?.() ?? false))
+  return streamSink(stream, format)
+}
+
+function jsonSink(stream: LogStream, onDropped: (lines: number) => void): Sink {
+  return stream.fd === undefined ? streamSink(stream, line => line) : new LineWriter(stream.fd, onDropped)
+}
+
+function streamSink(stream: LogStream, format: (line: string) => string): Sink {
+  return {
+    write: line => void stream.write(format(line)),
+    writeOut: () => {},
+    flush: () => new Promise(resolve => stream.write('', () => resolve())),
+  }
+}
+
+/** What pino writes by itself: a field of that name would come twice, and readers would take the second. */
+const PINO_KEYS: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'msg'])
+
+class PinoLogger implements RootLogger {
+  readonly #pino: pino.Logger
+  readonly #sink: Sink
+  readonly #taken: ReadonlySet<string>
+
+  constructor(logger: pino.Logger, sink: Sink, taken: ReadonlySet<string>) {
+    this.#pino = logger
+    this.#sink = sink
+    this.#taken = taken
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#pino.debug(this.#free(fields), message)
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#pino.info(this.#free(fields), message)
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#pino.warn(this.#free(fields), message)
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#pino.error(this.#free(fields), message)
+    this.#sink.writeOut()
+  }
+
+  child(bindings: LogFields): Logger {
+    const free = this.#free(bindings)
+    return new PinoLogger(this.#pino.child(free), this.#sink, new Set([...this.#taken, ...Object.keys(free)]))
+  }
+
+  flush(): Promise<void> {
+    return this.#sink.flush()
+  }
+
+  /** Fields under names that are taken get a `_` in front: a handler's fields cannot pass for the server's. */
+  #free(fields: LogFields = {}): LogFields {
+    const keys = Object.keys(fields)
+    if (!keys.some(key => this.#taken.has(key))) return fields
+    return Object.fromEntries(keys.map(key => [this.#taken.has(key) ? `_${key}` : key, fields[key]]))
+  }
+}

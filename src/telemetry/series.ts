@@ -1,0 +1,86 @@
+import type { Counter, Gauge, Histogram } from 'prom-client'
+
+/**
+ * One series of a metric: a metric with its label values bound. prom-client looks its series up by a text of all
+ * labels on each call; here an update is plain arithmetic, and prom-client hears of it when the page is asked for
+ * (`settle`). Only histograms, whose buckets it keeps, are told at once.
+ */
+export interface Series {
+  settle(): void
+  /** Takes the series off the page. */
+  remove(): void
+}
+
+export type Labels = Readonly<Record<string, string>>
+
+export class Tally implements Series {
+  readonly #counter: Counter
+  readonly #labels: Labels
+  #pending = 0
+
+  constructor(counter: Counter, labels: Labels) {
+    this.#counter = counter
+    this.#labels = labels
+  }
+
+  /** Clocks of two processes may disagree by a little: less than nothing counts as nothing. */
+  add(amount = 1): void {
+    if (amount > 0 && Number.isFinite(amount)) this.#pending += amount
+  }
+
+  settle(): void {
+    if (this.#pending > 0) this.#counter.inc(this.#labels, this.#pending)
+    this.#pending = 0
+  }
+
+  remove(): void {
+    this.#pending = 0
+    this.#counter.remove(this.#labels)
+  }
+}
+
+export class Level implements Series {
+  readonly #gauge: Gauge
+  readonly #labels: Labels
+  #value: number | undefined
+
+  constructor(gauge: Gauge, labels: Labels) {
+    this.#gauge = gauge
+    this.#labels = labels
+  }
+
+  set(value: number): void {
+    this.#value = value
+  }
+
+  settle(): void {
+    if (this.#value !== undefined) this.#gauge.set(this.#labels, this.#value)
+  }
+
+  remove(): void {
+    this.#value = undefined
+    this.#gauge.remove(this.#labels)
+  }
+}
+
+export class Distribution implements Series {
+  readonly #histogram: Histogram
+  readonly #labels: Labels
+  readonly #child: Histogram.Internal<string>
+
+  constructor(histogram: Histogram, labels: Labels) {
+    this.#histogram = histogram
+    this.#labels = labels
+    this.#child = histogram.labels(labels)
+  }
+
+  observe(value: number): void {
+    if (Number.isFinite(value)) this.#child.observe(Math.max(0, value))
+  }
+
+  settle(): void {}
+
+  remove(): void {
+    this.#histogram.remove(this.#labels)
+  }
+}

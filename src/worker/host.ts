@@ -1,0 +1,226 @@
+import type { Context, Handler, HandlerLogger, Input, Session, Tensors } from '../runtime/handler.ts'
+import { defaultVerbs } from '../runtime/default-verbs.ts'
+import { decodeItem } from '../runtime/input.ts'
+import { checkInputs, openSession } from '../runtime/session.ts'
+import { printAnswer } from './answer.ts'
+import { NoExplain, toWorkerFailure } from './failures.ts'
+import { loadHandler } from './load-handler.ts'
+import type {
+  Answer,
+  FromWorker,
+  GraphInfo,
+  Item,
+  LoadOrder,
+  MetricSample,
+  Stage,
+  Timings,
+  Verb,
+  WorkerFailure,
+} from './protocol.ts'
+import { recordMetrics } from './record-metrics.ts'
+
+export type Log = (level: keyof HandlerLogger, message: string, fields: Record<string, unknown>) => void
+
+export interface Host {
+  readonly loaded: { readonly graph: GraphInfo | undefined; readonly loadMs: number }
+  run(verb: Verb, items: readonly Item[]): Promise<HostResult>
+}
+
+type HostResult = Omit<Extract<FromWorker, { type: 'done' }>, 'type' | 'batch'>
+
+/** Something that failed alone, among neighbours that go on. */
+class Failed {
+  readonly failure: WorkerFailure
+  constructor(error: unknown) {
+    this.failure = toWorkerFailure(error)
+  }
+}
+
+/** Opens the session, imports the handler and runs its `load`. Throws what either of them throws. */
+export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
+  const startedAt = performance.now()
+  const session = await openModel(order)
+  const handler = await loadHandler(order.handlerFile)
+  const metrics = recordMetrics()
+  const context: Context = {
+    model: { name: order.name, version: order.version, dir: order.dir },
+    manifest: order.manifest,
+    config: order.config,
+    session: session ?? noSession(order),
+    logger: makeLogger(log),
+    metrics: metrics.recorder,
+    limits: { limitImagePixels: order.limitImagePixels },
+  }
+  await handler.load?.(context)
+  const host = new HandlerHost(handler, context, order, metrics.take)
+  return {
+    loaded: { graph: session?.graph, loadMs: performance.now() - startedAt },
+    run: (verb, items) => host.run(verb, items),
+  }
+}
+
+/** Takes a batch through a handler. An item that fails before or after the session fails alone. */
+class HandlerHost {
+  readonly #handler: Handler
+  readonly #verbs: Verbs
+  readonly #context: Context
+  readonly #order: LoadOrder
+  readonly #takeMetrics: () => MetricSample[]
+
+  constructor(handler: Handler, context: Context, order: LoadOrder, takeMetrics: () => MetricSample[]) {
+    this.#handler = handler
+    this.#verbs = withDefaults(handler)
+    this.#context = context
+    this.#order = order
+    this.#takeMetrics = takeMetrics
+  }
+
+  async run(verb: Verb, items: readonly Item[]): Promise<HostResult> {
+    const inputs = items.map(item => decodeItem(item, this.#order.decodeInput))
+    const { answers, timings } = await this.#runVerb(verb, inputs)
+    return { answers, timings, metrics: this.#takeMetrics() }
+  }
+
+  async #predict(inputs: readonly Input[]): Promise<{ answers: Answer[]; timings: Timings }> {
+    const at = [now()]
+    const prepared = await Promise.all(inputs.map(input => attempt(() => this.#preprocess(input))))
+    at.push(now())
+    const outputs = await this.#inference(prepared)
+    at.push(now())
+    const answers = await Promise.all(
+      inputs.map(async (input, index) => {
+        const output = outputs[index]
+        if (output === undefined || output instanceof Failed) return toAnswer(output)
+        return toAnswer(await attempt(() => this.#postprocess(output, input)))
+      }),
+    )
+    at.push(now())
+    const stage = (index: number): Stage => [at[index] ?? 0, at[index + 1] ?? 0]
+    return { answers, timings: { preprocess: stage(0), inference: stage(1), postprocess: stage(2) } }
+  }
+
+  #runVerb(verb: Verb, inputs: readonly Input[]): Promise<{ answers: Answer[]; timings: Timings }> {
+    if (verb === 'predict') return this.#predict(inputs)
+    const handler = this.#handler
+    const context = this.#context
+    if (verb === 'describe') return this.#each(inputs, () => handler.describe?.(context) ?? null)
+    return this.#each(inputs, input => {
+      if (handler.explain === undefined) throw new NoExplain()
+      return handler.explain(input, context)
+    })
+  }
+
+  /** One call of the handler per request; all of it counts as inference. */
+  async #each(
+    inputs: readonly Input[],
+    answer: (input: Input) => unknown,
+  ): Promise<{ answers: Answer[]; timings: Timings }> {
+    const startMs = now()
+    const answers: Answer[] = []
+    for (const input of inputs)
+      answers.push(toAnswer(await attempt(async () => this.#print(await answer(input)))))
+    const endMs = now()
+    return {
+      answers,
+      timings: { preprocess: [startMs, startMs], inference: [startMs, endMs], postprocess: [endMs, endMs] },
+    }
+  }
+
+  async #preprocess(input: Input): Promise<Tensors> {
+    const tensors = await this.#verbs.preprocess(input, this.#context)
+    // A handler with an inference of its own may hand it whatever it likes.
+    if (this.#handler.inference === undefined) checkInputs(this.#context.session.graph, tensors)
+    return tensors
+  }
+
+  /** One output per entry of `prepared`; what failed before stays failed, a throw fails all that were left. */
+  async #inference(prepared: readonly (Tensors | Failed)[]): Promise<(Tensors | Failed)[]> {
+    const good = prepared.filter(entry => !(entry instanceof Failed)) as Tensors[]
+    const results = good.length === 0 ? [] : await this.#infer(good)
+    let next = 0
+    return prepared.map(entry => {
+      if (entry instanceof Failed) return entry
+      return results instanceof Failed ? results : (results[next++] ?? new Failed(undefined))
+    })
+  }
+
+  async #infer(good: readonly Tensors[]): Promise<(Tensors | Failed)[] | Failed> {
+    const results = await attempt<unknown>(() => this.#verbs.inference(good, this.#context))
+    if (results instanceof Failed) return results
+    if (!Array.isArray(results)) return batchFailed('NOT_A_BATCH', results)
+    if (results.length !== good.length) return batchFailed('WRONG_BATCH_SIZE', results)
+    return results.map((result: Tensors | Error) => (result instanceof Error ? new Failed(result) : result))
+  }
+
+  async #postprocess(output: Tensors, input: Input): Promise<Answer> {
+    return this.#print(await this.#verbs.postprocess(output, input, this.#context))
+  }
+
+  #print(value: unknown): Answer {
+    return printAnswer(value, this.#order.maxResponseSize)
+  }
+}
+
+type Verbs = Required<Pick<Handler, 'preprocess' | 'inference' | 'postprocess'>>
+
+/** The handler's verbs, and the default of each that it leaves out. */
+function withDefaults(handler: Handler): Verbs {
+  return {
+    preprocess: (...given) =>
+      handler.preprocess ? handler.preprocess(...given) : defaultVerbs.preprocess(...given),
+    inference: (...given) =>
+      handler.inference ? handler.inference(...given) : defaultVerbs.inference(...given),
+    postprocess: (...given) =>
+      handler.postprocess ? handler.postprocess(...given) : defaultVerbs.postprocess(given[0], given[1]),
+  }
+}
+
+async function openModel(order: LoadOrder) {
+  return order.modelFile === undefined ? undefined : openSession(order.modelFile, { threads: order.threads })
+}
+
+function noSession({ name }: LoadOrder): Session {
+  const refuse = (): never => {
+    throw new Error(`The archive of model ${name} holds no ONNX file, so there is no session to use.`)
+  }
+  return {
+    get graph(): GraphInfo {
+      return refuse()
+    },
+    run: refuse,
+  }
+}
+
+function makeLogger(log: Log): HandlerLogger {
+  const at =
+    (level: keyof HandlerLogger) =>
+    (message: string, fields: Record<string, unknown> = {}) =>
+      log(level, message, fields)
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+async function attempt<T>(work: () => T | Promise<T>): Promise<T | Failed> {
+  try {
+    return await work()
+  } catch (error) {
+    return new Failed(error)
+  }
+}
+
+function batchFailed(code: 'NOT_A_BATCH' | 'WRONG_BATCH_SIZE', results: unknown): Failed {
+  const got = Array.isArray(results) ? `${results.length} results` : typeof results
+  const failed = new Failed(new Error(`The handler's inference gave ${got}.`))
+  return Object.assign(failed, { failure: { ...failed.failure, code } })
+}
+
+function toAnswer(result: Answer | Failed | undefined): Answer {
+  if (result === undefined || result instanceof Failed) {
+    return { ok: false, ...(result ?? new Failed(undefined)).failure }
+  }
+  return result
+}
+
+/** Milliseconds since the epoch, with fractions. */
+function now(): number {
+  return performance.timeOrigin + performance.now()
+}

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { parseModelConfig } from '../../../src/archive/model-config.ts'
+
+test('settings are read, and everything is kept for the handler', () => {
+  const config = parseModelConfig('minWorkers: 1\nbatchSize: 8\nmaxBatchDelay: 0\nhandler:\n  top_k: 3\n')
+  expect(config.settings).toEqual({ minWorkers: 1, batchSize: 8, maxBatchDelay: 0 })
+  expect(config.raw).toEqual({ minWorkers: 1, batchSize: 8, maxBatchDelay: 0, handler: { top_k: 3 } })
+  expect(config.warnings).toEqual([])
+})
+
+test('a wrong value is ignored with a warning that names it', () => {
+  const config = parseModelConfig(
+    'batchSize: two\nminWorkers: 0\nmaxWorkers: 1.5\njobQueueSize: 9999999999\nresponseTimeout: 5\n',
+  )
+  expect(config.settings).toEqual({ responseTimeout: 5 })
+  expect(config.warnings).toHaveLength(4)
+  expect(config.warnings).toContain(
+    'batchSize must be a whole number of at least 1, not "two"; it is ignored',
+  )
+})
+
+test.each(['', '# nothing\n', '---\n', 'null'])('%j is an empty configuration', text => {
+  expect(parseModelConfig(text)).toMatchObject({ settings: {}, raw: {} })
+})
+
+test.each([
+  ['broken YAML', 'a: 1\nb: [1, 2\n', /line [23]/],
+  ['a key given twice', 'a: 1\na: 2\n', 'line 2: Map keys must be unique'],
+  ['two documents', 'a: 1\n---\nb: 2\n', 'multiple documents'],
+  ['a Python object', 'a: 1\nb: !!python/object/apply:os.system ["ls"]\n', 'line 2: Unresolved tag'],
+  ['a list', '- 1\n', 'a mapping of keys to values'],
+  ['a bare text', 'hello', 'a mapping of keys to values'],
+  ['deep nesting', `a: ${'['.repeat(40)}${']'.repeat(40)}`, '32 levels'],
+  ['nesting without end', `a: ${'['.repeat(100_000)}`, 'cannot be read'],
+  ['a text without end', 'a'.repeat(2 ** 20 + 1), 'longer than'],
+])('%s is refused', (_, text, message) => {
+  expect(() => parseModelConfig(text)).toThrow(expect.objectContaining({ code: 'INVALID_MODEL' }))
+  expect(() => parseModelConfig(text)).toThrow(message)
+})
+
+test('aliases that multiply are refused', () => {
+  const levels = Array.from({ length: 9 }, (_, level) =>
+    level === 0
+      ? 'a0: &a0 [x, x]'
+      : `a${level}: &a${level} [${Array(9)
+          .fill(`*a${level - 1}`)
+          .join(', ')}]`,
+  )
+  expect(() => parseModelConfig(levels.join('\n'))).toThrow('alias')
+})
+
+test('a key named __proto__ changes nobody', () => {
+  const config = parseModelConfig('__proto__:\n  batchSize: 4\n')
+  expect(config.settings).toEqual({})
+  expect(Object.keys(config.raw)).toEqual([])
+})

@@ -1,0 +1,189 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Queue, type Entry, type QueueOptions } from '../../../src/batching/queue.ts'
+
+const open = new AbortController().signal
+
+function makeQueue(options: Partial<QueueOptions> = {}): Queue<number, string> {
+  return new Queue({ capacity: 100, batchSize: 4, maxDelayMs: 0, ...options })
+}
+
+function push(queue: Queue<number, string>, ...items: number[]): void {
+  for (const item of items) queue.push(item)?.catch(() => {})
+}
+
+const itemsOf = (batch: Entry<number, string>[]) => batch.map(({ item }) => item)
+
+afterEach(() => void vi.useRealTimers())
+
+test('batches are cut in the order of arrival, up to the batch size', async () => {
+  const queue = makeQueue()
+  push(queue, 1, 2, 3, 4, 5, 6)
+  expect(itemsOf(await queue.next(open))).toEqual([1, 2, 3, 4])
+  expect(itemsOf(await queue.next(open))).toEqual([5, 6])
+  expect(queue.length).toBe(0)
+})
+
+test('an entry carries its answer back to whoever pushed it', async () => {
+  const queue = makeQueue()
+  const first = queue.push(1)
+  const second = queue.push(2)
+  const [one, two] = await queue.next(open)
+  two?.reject(new Error('not this one'))
+  one?.resolve('the answer')
+  await expect(first).resolves.toBe('the answer')
+  await expect(second).rejects.toThrow('not this one')
+})
+
+test('one item beyond the capacity is refused, and taken again once there is room', async () => {
+  const queue = makeQueue({ capacity: 2 })
+  push(queue, 1, 2)
+  expect(queue.push(3)).toBeUndefined()
+  expect(queue.length).toBe(2)
+  await queue.next(open)
+  expect(queue.push(3)).toBeInstanceOf(Promise)
+})
+
+describe('clients that have left', () => {
+  test('are dropped when a batch is cut', async () => {
+    const queue = makeQueue()
+    let isGone = false
+    const left = queue.push(1, () => isGone)
+    push(queue, 2)
+    isGone = true
+    expect(itemsOf(await queue.next(open))).toEqual([2])
+    await expect(left).rejects.toMatchObject({ name: 'ClientGone' })
+  })
+
+  test('make room in a full queue', async () => {
+    const queue = makeQueue({ capacity: 1 })
+    const left = queue.push(1, () => true)
+    expect(queue.push(2)).toBeInstanceOf(Promise)
+    await expect(left).rejects.toMatchObject({ name: 'ClientGone' })
+    expect(queue.length).toBe(1)
+  })
+
+  test('do not wake a worker for nothing', async () => {
+    const queue = makeQueue()
+    const pulled = queue.next(open)
+    const left = queue.push(1, () => true)
+    await expect(left).rejects.toMatchObject({ name: 'ClientGone' })
+    push(queue, 2)
+    expect(itemsOf(await pulled)).toEqual([2])
+  })
+})
+
+describe('workers that wait', () => {
+  test('two of them share what comes and take nothing twice', async () => {
+    const queue = makeQueue({ batchSize: 1 })
+    const pulls = [queue.next(open), queue.next(open)]
+    push(queue, 1, 2)
+    const batches = await Promise.all(pulls)
+    expect(batches.flatMap(itemsOf).toSorted((a, b) => a - b)).toEqual([1, 2])
+    expect(batches.map(batch => batch.length)).toEqual([1, 1])
+  })
+
+  test('many of them take every item exactly once', async () => {
+    const queue = makeQueue({ capacity: 1000, batchSize: 3 })
+    const stop = new AbortController()
+    const taken: number[] = []
+    const pull = async () => {
+      for (let batch = await queue.next(stop.signal); batch.length > 0; batch = await queue.next(stop.signal))
+        for (const entry of batch) {
+          taken.push(entry.item)
+          entry.resolve('')
+        }
+    }
+    const pullers = Array.from({ length: 7 }, pull)
+    const items = Array.from({ length: 500 }, (_, index) => index)
+    await Promise.all(items.map(item => Promise.resolve(queue.push(item))))
+    stop.abort()
+    await Promise.all(pullers)
+    expect(taken.toSorted((a, b) => a - b)).toEqual(items)
+  })
+
+  test('one that is stopped gets nothing and leaves the item to another', async () => {
+    const queue = makeQueue()
+    const stop = new AbortController()
+    const stopped = queue.next(stop.signal)
+    const other = queue.next(open)
+    push(queue, 1)
+    stop.abort()
+    const batches = [itemsOf(await stopped), itemsOf(await other)]
+    expect(batches.flat()).toEqual([1])
+  })
+
+  test('a signal that is aborted already gives an empty batch at once', async () => {
+    const queue = makeQueue()
+    push(queue, 1)
+    expect(await queue.next(AbortSignal.abort())).toEqual([])
+    expect(queue.length).toBe(1)
+  })
+})
+
+describe('with a delay', () => {
+  const pullUnderFakeTime = (options: Partial<QueueOptions>) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const queue = makeQueue(options)
+    let batch: number[] | undefined
+    void queue.next(open).then(entries => (batch = itemsOf(entries)))
+    return { queue, batch: () => batch }
+  }
+
+  test('an item waits for company until the delay is over', async () => {
+    const { queue, batch } = pullUnderFakeTime({ maxDelayMs: 100 })
+    push(queue, 1)
+    await vi.advanceTimersByTimeAsync(60)
+    push(queue, 2)
+    await vi.advanceTimersByTimeAsync(39)
+    expect(batch()).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(batch()).toEqual([1, 2])
+  })
+
+  test('a full batch does not wait', async () => {
+    const { queue, batch } = pullUnderFakeTime({ maxDelayMs: 60_000 })
+    push(queue, 1, 2, 3)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(batch()).toBeUndefined()
+    push(queue, 4)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(batch()).toEqual([1, 2, 3, 4])
+  })
+
+  test('the worker that waits for company gets it, not the one beside it', async () => {
+    const { queue, batch } = pullUnderFakeTime({ maxDelayMs: 100 })
+    let other: number[] | undefined
+    push(queue, 1)
+    await vi.advanceTimersByTimeAsync(0)
+    void queue.next(open).then(entries => (other = itemsOf(entries)))
+    push(queue, 2)
+    await vi.advanceTimersByTimeAsync(100)
+    expect([batch(), other]).toEqual([[1, 2], undefined])
+  })
+})
+
+test('rejecting everything leaves an empty queue that can be used again', async () => {
+  const queue = makeQueue()
+  const waiting = [queue.push(1), queue.push(2)]
+  queue.rejectAll(new Error('nobody comes'))
+  for (const each of waiting) await expect(each).rejects.toThrow('nobody comes')
+  expect(queue.length).toBe(0)
+  push(queue, 3)
+  expect(itemsOf(await queue.next(open))).toEqual([3])
+})
+
+test('who waits until the queue is empty is told when the last item was taken, dropped or refused', async () => {
+  const queue = makeQueue({ batchSize: 1 })
+  await queue.empty()
+  push(queue, 1, 2)
+  const told: string[] = []
+  const waiting = queue.empty().then(() => told.push('empty'))
+  await queue.next(open)
+  expect(told).toEqual([])
+  await queue.next(open)
+  await waiting
+  push(queue, 3)
+  const again = queue.empty()
+  queue.rejectAll(new Error('closed'))
+  await again
+})
