@@ -20,9 +20,11 @@ export function callOperator(c: Context, name: string, call: Call): Value {
   for (const value of [...call.args, ...call.keywords.values()]) if (value instanceof Uninitialised) refuse(value.why)
   if (name === 'prim::RaiseException') throw new Raised(typeof call.args[0] === 'string' ? call.args[0] : 'an exception')
   if (call.keywords.size === 0 || name === 'aten::warn') {
-    const result = scalarOperators.get(name)?.(c, call.args) ?? containerOperators.get(name)?.(c, call.args)
-    // `__is__` and the like may give null for None, which is a result.
-    if (result !== undefined) return result
+    for (const operators of [scalarOperators, containerOperators]) {
+      const result = operators.get(name)?.(c, call.args)
+      // None is a result too.
+      if (result !== undefined) return result
+    }
   }
   const short = name.replace(/^aten::/, '')
   const own = operatorNamed(short)

@@ -142,7 +142,8 @@ const onText = (work: (text: string, args: readonly string[]) => Value): ScalarO
 
 function find(_: Context, [text, part, start = 0n, end = -1n]: readonly Value[]): Value | undefined {
   if (typeof text !== 'string' || typeof part !== 'string') return undefined
-  return start === 0n && end === -1n ? BigInt(text.indexOf(part)) : refuse('find() within a part of a text')
+  const everywhere = start === 0n && (end === -1n || end === 2n ** 63n - 1n)
+  return everywhere ? BigInt(text.indexOf(part)) : refuse('find() within a part of a text')
 }
 
 /** `range` helpers that unrolled loops use. */

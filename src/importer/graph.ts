@@ -97,6 +97,7 @@ export class GraphBuilder {
       if (!this.scope.sees(content.scope)) refuse('a value that is made within a loop or a branch is used outside of it')
       return content.name
     }
+    if (content.kind === 'unreadable') refuse(content.why)
     if (content.kind === 'stored') {
       if (content.tensor.quantised !== undefined) refuse('a quantised tensor is used like a plain one')
       return this.constants.fromStored(content.tensor, content.path)

@@ -94,7 +94,8 @@ function scan(list: List, length: number) {
 
 function addInput(c: Context, scope: Scope, wish: string, kind: { dtype: Ref['dtype']; shape: Int[] }): Ref {
   const name = c.g.unique(wish)
-  scope.inputs.push({ name, dtype: kind.dtype, shape: undefined })
+  // ONNX Runtime wants to know that the number of the round has no dimensions.
+  scope.inputs.push({ name, dtype: kind.dtype, shape: wish === 'round' || wish === 'again' ? [] : undefined })
   return new Ref(kind.dtype, kind.shape, { kind: 'value', name, scope })
 }
 

@@ -47,7 +47,7 @@ function nodeMessage(node: Node): Message {
   return message
 }
 
-/** AttributeProto: the type numbers are FLOAT 1, INT 2, STRING 3, GRAPH 5, FLOATS 6, INTS 7. */
+/** AttributeProto: the type numbers are FLOAT 1, INT 2, STRING 3, GRAPH 5, FLOATS 6, INTS 7, STRINGS 8. */
 function attributeMessage(name: string, attribute: Attribute): Message {
   const message = new Message().text(1, name)
   if ('float' in attribute) return message.float(2, attribute.float).int(20, 1)
@@ -57,6 +57,10 @@ function attributeMessage(name: string, attribute: Attribute): Message {
     const graph = graphMessage(attribute.graph, name)
     addPorts(graph, attribute.graph)
     return message.message(6, graph).int(20, 5)
+  }
+  if ('strings' in attribute) {
+    for (const text of attribute.strings) message.text(9, text)
+    return message.int(20, 8)
   }
   if ('floats' in attribute) return message.floats(7, attribute.floats).int(20, 6)
   return message.ints(8, attribute.ints).int(20, 7)

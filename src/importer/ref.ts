@@ -13,6 +13,8 @@ export type Content =
   | { readonly kind: 'known'; readonly elements: readonly Element[] }
   /** A parameter or buffer. */
   | { readonly kind: 'stored'; readonly tensor: StoredTensor; readonly path: string }
+  /** Only its type and shape are known; to use its elements is refused. */
+  | { readonly kind: 'unreadable'; readonly why: string }
 
 /** A tensor value: never changes. `shape` has one size per axis. */
 export class Ref {

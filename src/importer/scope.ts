@@ -7,6 +7,7 @@ export type Attribute =
   | { readonly string: string }
   | { readonly ints: readonly (number | bigint)[] }
   | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] }
   | { readonly graph: Scope }
 
 export type Attributes = Readonly<Record<string, Attribute>>

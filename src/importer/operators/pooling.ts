@@ -24,6 +24,8 @@ interface Pool {
   readonly padding: readonly number[]
   readonly dilation: readonly number[]
   readonly ceil: boolean
+  /** Whether ONNX's own rounding up may stand for PyTorch's: for the largest, where nothing is padded. */
+  readonly roundsUp?: boolean
 }
 
 function poolOf(a: Arguments, spatial: number): Pool {
@@ -48,6 +50,8 @@ function place(ref: Ref, pool: Pool): Placed {
     const span = (pool.dilation[axis] ?? 1) * (kernel - 1) + 1
     const padded = addInts(sizeAt(ref, axis + 2), BigInt(2 * pad))
     if (!pool.ceil || stride === 1) return { size: windows(padded, span, stride), extra: 0 }
+    if (padded instanceof Sym && pool.roundsUp === true && pad === 0 && stride <= span)
+      return { size: windows(addInts(padded, BigInt(stride - 1)), span, stride), extra: 0 }
     if (padded instanceof Sym) return refuse(`rounding up the size ${show(sizeAt(ref, axis + 2))} is not supported; give it a number`)
     const total = Number(padded)
     let size = Math.ceil((total - span) / stride) + 1
@@ -66,9 +70,10 @@ function attributes(pool: Pool, extra: readonly number[]) {
 }
 
 function maxPoolRefs(c: Context, ref: Ref, pool: Pool): readonly Ref[] {
-  const { sizes, extra } = place(ref, pool)
+  const { sizes, extra } = place(ref, { ...pool, roundsUp: true })
   const shape = [...ref.shape.slice(0, 2), ...sizes]
-  const all = { ...attributes(pool, extra), dilations: { ints: pool.dilation } }
+  const open = pool.ceil && ref.shape.slice(2).some(size => size instanceof Sym)
+  const all = { ...attributes(pool, extra), dilations: { ints: pool.dilation }, ...(open ? { ceil_mode: { int: 1 } } : {}) }
   return c.g.ops('MaxPool', [ref], [{ dtype: ref.dtype, shape }], all)
 }
 

@@ -1,6 +1,7 @@
 import type { Operator, Operators } from '../operator.ts'
 import { activations } from './activations.ts'
 import { arithmetic } from './arithmetic.ts'
+import { attention } from './attention.ts'
 import { convolution } from './convolution.ts'
 import { creation } from './creation.ts'
 import { indexing } from './indexing.ts'
@@ -9,8 +10,11 @@ import { linearOperators } from './linear.ts'
 import { normalisation } from './normalisation.ts'
 import { pointwise } from './pointwise.ts'
 import { pooling } from './pooling.ts'
+import { quantised } from './quantised.ts'
 import { queries } from './queries.ts'
+import { recurrentOperators } from './recurrent.ts'
 import { reductions } from './reductions.ts'
+import { resizing } from './resizing.ts'
 import { views } from './views.ts'
 
 const families: Readonly<Record<string, Operators>> = {
@@ -21,6 +25,10 @@ const families: Readonly<Record<string, Operators>> = {
   Pooling: pooling,
   Normalisation: normalisation,
   'Products of matrices': linearOperators,
+  Attention: attention,
+  'Recurrent networks': recurrentOperators,
+  'Resizing and sampling': resizing,
+  'Quantised layers': quantised,
   'Views and conversions': views,
   'Joining and rearranging': joining,
   'Reductions, orders and distances': reductions,

@@ -1,6 +1,6 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
-import { factsOf, toDtype, type Dtype } from '../dtypes.ts'
+import { dtype, factsOf, toDtype, type Dtype } from '../dtypes.ts'
 import { agreed, cast, concat, expand, reshape, showShape, sizeAt, sliceAxis, squeeze, staticSize, transpose, unsqueeze } from '../emit.ts'
 import type { Operator, Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
@@ -8,6 +8,7 @@ import { Ref } from '../ref.ts'
 import { addInts, boundsOf, equalInts, exactQuotient, floorDivInts, lessThan, maxInts, minInts, product, sameInt, show, subInts, Sym, type Int } from '../sym.ts'
 import type { Tensor } from '../tensor.ts'
 import { isInt, List, type Value } from '../values.ts'
+import { rowsOfPacked } from './packed.ts'
 
 /** The sizes asked for, with -1 worked out. Refuses where the number of elements is not known to agree. */
 export function resolveShape(ref: Ref, wanted: readonly Int[]): Int[] {
@@ -160,7 +161,9 @@ function replaceSlice(c: Context, parent: Ref, part: Ref, axis: number, start: I
 function select(c: Context, a: Arguments): Tensor {
   const self = a.tensor('self')
   const axis = a.axis('dim', self.ref.rank)
-  return selected(c, self, axis, a.int('index'))
+  const index = a.int('index')
+  const rows = axis === 0 && index === 0n ? rowsOfPacked(self) : undefined
+  return rows === undefined ? selected(c, self, axis, index) : c.tensor(c.g.scalar(dtype.int64, rows))
 }
 
 export function selected(c: Context, self: Tensor, axis: number, index: Int): Tensor {

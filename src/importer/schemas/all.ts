@@ -1,12 +1,13 @@
 import { part1 } from './part-1.ts'
 import { part2 } from './part-2.ts'
 import { part3 } from './part-3.ts'
+import { part4 } from './part-4.ts'
 
 let byName: Map<string, string[]> | undefined
 
 /** The schemas of every operator that can be imported, by name such as `aten::add`. */
 export function schemaLines(): ReadonlyMap<string, readonly string[]> {
-  byName ??= read([part1, part2, part3].join(''))
+  byName ??= read([part1, part2, part3, part4].join(''))
   return byName
 }
 

@@ -20,10 +20,24 @@ aten::_convolution.deprecated(Tensor input, Tensor weight, Tensor? bias, SymInt[
 aten::_convolution_mode(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, str padding, SymInt[] dilation, SymInt groups) -> Tensor
 aten::_index_put_impl(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor
 aten::_local_scalar_dense(Tensor self) -> Scalar
+aten::_native_multi_head_attention(Tensor query, Tensor key, Tensor value, int embed_dim, int num_head, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, Tensor? mask=None, bool need_weights=True, bool average_attn_weights=True, int? mask_type=None) -> (Tensor, Tensor)
+aten::_pack_padded_sequence(Tensor input, Tensor lengths, bool batch_first) -> (Tensor, Tensor)
+aten::_pad_packed_sequence(Tensor data, Tensor batch_sizes, bool batch_first, Scalar padding_value, int total_length) -> (Tensor, Tensor)
 aten::_prelu_kernel(Tensor self, Tensor weight) -> Tensor
 aten::_shape_as_tensor(Tensor self) -> Tensor
+aten::_transformer_encoder_layer_fwd(Tensor src, int embed_dim, int num_heads, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, bool use_gelu, bool norm_first, float eps, Tensor norm_weight_1, Tensor norm_bias_1, Tensor norm_weight_2, Tensor norm_bias_2, Tensor ffn_weight_1, Tensor ffn_bias_1, Tensor ffn_weight_2, Tensor ffn_bias_2, Tensor? mask=None, int? mask_type=None) -> Tensor
 aten::_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)
 aten::_unsafe_view(Tensor self, SymInt[] size) -> Tensor
+aten::_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
+aten::_upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
+aten::_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
+aten::_upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
+aten::_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor
+aten::_upsample_nearest_exact1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
+aten::_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor
+aten::_upsample_nearest_exact2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
+aten::_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor
+aten::_upsample_nearest_exact3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
 aten::abs(Tensor self) -> Tensor
 aten::absolute(Tensor self) -> Tensor
 aten::acos(Tensor self) -> Tensor
@@ -55,6 +69,7 @@ aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alph
 aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor
 aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor
 aten::adjoint(Tensor(a) self) -> Tensor(a)
+aten::affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor
 aten::alias(Tensor(a) self) -> Tensor(a)
 aten::all(Tensor self) -> Tensor
 aten::all.bool(bool[] self) -> bool
@@ -155,6 +170,7 @@ aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor
 aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor
 aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor
 aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor
+aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor
 aten::concat(Tensor[] tensors, int dim=0) -> Tensor
 aten::concatenate(Tensor[] tensors, int dim=0) -> Tensor
 aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor
@@ -234,20 +250,4 @@ aten::eq.str(str a, str b) -> bool
 aten::eq.str_list(str[] a, str[] b) -> bool
 aten::erf(Tensor self) -> Tensor
 aten::erf.Scalar(Scalar a) -> Scalar
-aten::erf.float(float a) -> float
-aten::erf.int(int a) -> float
-aten::erfc(Tensor self) -> Tensor
-aten::erfc.Scalar(Scalar a) -> Scalar
-aten::erfc.float(float a) -> float
-aten::erfc.int(int a) -> float
-aten::exp(Tensor self) -> Tensor
-aten::exp.Scalar(Scalar a) -> Scalar
-aten::exp.float(float a) -> float
-aten::exp.int(int a) -> float
-aten::exp2(Tensor self) -> Tensor
-aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)
-aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)
-aten::expm1(Tensor self) -> Tensor
-aten::expm1.Scalar(Scalar a) -> Scalar
-aten::expm1.float(float a) -> float
 `

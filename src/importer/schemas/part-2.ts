@@ -1,5 +1,21 @@
 /** Schemas of operators as PyTorch declares them: names, types and defaults of their arguments. */
 export const part2 = `
+aten::erf.float(float a) -> float
+aten::erf.int(int a) -> float
+aten::erfc(Tensor self) -> Tensor
+aten::erfc.Scalar(Scalar a) -> Scalar
+aten::erfc.float(float a) -> float
+aten::erfc.int(int a) -> float
+aten::exp(Tensor self) -> Tensor
+aten::exp.Scalar(Scalar a) -> Scalar
+aten::exp.float(float a) -> float
+aten::exp.int(int a) -> float
+aten::exp2(Tensor self) -> Tensor
+aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)
+aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)
+aten::expm1(Tensor self) -> Tensor
+aten::expm1.Scalar(Scalar a) -> Scalar
+aten::expm1.float(float a) -> float
 aten::expm1.int(int a) -> float
 aten::eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 aten::eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
@@ -50,7 +66,13 @@ aten::greater.Scalar(Tensor self, Scalar other) -> Tensor
 aten::greater.Tensor(Tensor self, Tensor other) -> Tensor
 aten::greater_equal.Scalar(Tensor self, Scalar other) -> Tensor
 aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor
+aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor
+aten::grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor
+aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor
 aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor
+aten::gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
+aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
 aten::gt(Scalar a, Scalar b) -> bool
 aten::gt.Scalar(Tensor self, Scalar other) -> Tensor
 aten::gt.Tensor(Tensor self, Tensor other) -> Tensor
@@ -65,6 +87,7 @@ aten::hardswish(Tensor self) -> Tensor
 aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor
 aten::hstack(Tensor[] tensors) -> Tensor
 aten::hypot(Tensor self, Tensor other) -> Tensor
+aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor
 aten::index.Tensor(Tensor self, Tensor?[] indices) -> Tensor
 aten::index.Tensor_hacked_twin(Tensor self, Tensor[] indices) -> Tensor
 aten::index.list_Tensor(Tensor[] self, Tensor el) -> int
@@ -152,6 +175,9 @@ aten::logical_or(Tensor self, Tensor other) -> Tensor
 aten::logical_xor(Tensor self, Tensor other) -> Tensor
 aten::logit(Tensor self, float? eps=None) -> Tensor
 aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor
+aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)
+aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)
+aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)
 aten::lt(Scalar a, Scalar b) -> bool
 aten::lt.Scalar(Tensor self, Scalar other) -> Tensor
 aten::lt.Tensor(Tensor self, Tensor other) -> Tensor
@@ -224,30 +250,4 @@ aten::ne.device(Device a, Device b) -> bool
 aten::ne.enum(AnyEnumType a, AnyEnumType b) -> bool
 aten::ne.float(float a, float b) -> bool
 aten::ne.float_int(float a, int b) -> bool
-aten::ne.float_list(float[] a, float[] b) -> bool
-aten::ne.int(int a, int b) -> bool
-aten::ne.int_float(int a, float b) -> bool
-aten::ne.int_list(int[] a, int[] b) -> bool
-aten::ne.str(str a, str b) -> bool
-aten::ne.str_list(str[] a, str[] b) -> bool
-aten::neg(Tensor self) -> Tensor
-aten::neg.Scalar(Scalar a) -> Scalar
-aten::neg.float(float a) -> float
-aten::neg.int(int a) -> int
-aten::negative(Tensor self) -> Tensor
-aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
-aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
-aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
-aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
-aten::nonzero(Tensor self) -> Tensor
-aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor
-aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor
-aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor
-aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor
-aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)
-aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor
-aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor
-aten::numel(Tensor self) -> int
-aten::numpy_T(Tensor(a) self) -> Tensor(a)
-aten::numpy_T.a(Tensor(a) self) -> Tensor(a)
 `

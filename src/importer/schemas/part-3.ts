@@ -1,5 +1,31 @@
 /** Schemas of operators as PyTorch declares them: names, types and defaults of their arguments. */
 export const part3 = `
+aten::ne.float_list(float[] a, float[] b) -> bool
+aten::ne.int(int a, int b) -> bool
+aten::ne.int_float(int a, float b) -> bool
+aten::ne.int_list(int[] a, int[] b) -> bool
+aten::ne.str(str a, str b) -> bool
+aten::ne.str_list(str[] a, str[] b) -> bool
+aten::neg(Tensor self) -> Tensor
+aten::neg.Scalar(Scalar a) -> Scalar
+aten::neg.float(float a) -> float
+aten::neg.int(int a) -> int
+aten::negative(Tensor self) -> Tensor
+aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+aten::nonzero(Tensor self) -> Tensor
+aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor
+aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor
+aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor
+aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor
+aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)
+aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor
+aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor
+aten::numel(Tensor self) -> int
+aten::numpy_T(Tensor(a) self) -> Tensor(a)
+aten::numpy_T.a(Tensor(a) self) -> Tensor(a)
 aten::one_hot(Tensor self, int num_classes=-1) -> Tensor
 aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
@@ -64,6 +90,12 @@ aten::requires_grad_(Tensor(a!) self, bool requires_grad=True) -> Tensor(a!)
 aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)
 aten::reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)
 aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor
+aten::rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
+aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
+aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
+aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
 aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor
 aten::round(Tensor self) -> Tensor
 aten::round.Scalar(Scalar a) -> Scalar
@@ -75,6 +107,7 @@ aten::rsqrt(Tensor self) -> Tensor
 aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor
 aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
 aten::scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor
 aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor
 aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor
 aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
@@ -199,45 +232,22 @@ aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? genera
 aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)
 aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)
 aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)
+aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
+aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
+aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
+aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
+aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor
+aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
+aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor
+aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
+aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor
+aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
+aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor
+aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
+aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor
+aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
 aten::var(Tensor self, bool unbiased=True) -> Tensor
 aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor
 aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor
 aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)
-aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)
-aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)
-aten::vdot(Tensor self, Tensor other) -> Tensor
-aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)
-aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)
-aten::view_as(Tensor(a) self, Tensor other) -> Tensor(a)
-aten::vstack(Tensor[] tensors) -> Tensor
-aten::where(Tensor condition) -> Tensor[]
-aten::where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor
-aten::where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor
-aten::where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor
-aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor
-aten::xlogy.OutScalar_Other(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)
-aten::xlogy.OutScalar_Self(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)
-aten::xlogy.OutTensor(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)
-aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor
-aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor
-aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor
-aten::zero_(Tensor(a!) self) -> Tensor(a!)
-aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
-aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
-prim::NumToTensor.Scalar(Scalar a) -> Tensor
-prim::NumToTensor.bool(bool a) -> Tensor
-prim::data(Tensor(a) a) -> Tensor(a)
-prim::device(Tensor a) -> Device
-prim::dtype(Tensor a) -> int
-prim::is_cpu(Tensor a) -> bool
-prim::is_cuda(Tensor a) -> bool
-prim::is_meta(Tensor a) -> bool
-prim::is_mkldnn(Tensor a) -> bool
-prim::is_mps(Tensor a) -> bool
-prim::is_nested(Tensor a) -> bool
-prim::is_quantized(Tensor a) -> bool
-prim::is_sparse(Tensor a) -> bool
-prim::is_xpu(Tensor a) -> bool
-prim::layout(Tensor a) -> Layout
-prim::requires_grad(Tensor a) -> bool
 `
