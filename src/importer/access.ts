@@ -28,7 +28,9 @@ export function getAttribute(evaluator: Interpreter, base: Value, name: string):
   const definition = base.type.methods.get(name)
   if (definition !== undefined) return new Callable({ kind: 'method', self: base, definition })
   const constant = base.type.fields.get(name)?.value
-  return constant === undefined ? refuse(`${base.type.name} has no attribute ${name}`) : evaluator.constant(constant)
+  return constant === undefined
+    ? refuse(`${base.type.name} has no attribute ${name}`)
+    : evaluator.constant(constant)
 }
 
 /** `base[index]`. */
@@ -47,7 +49,8 @@ export function getItem(c: Context, base: Value, index: readonly Value[]): Value
 }
 
 function pick(items: readonly Value[], key: bigint | Sym): Value {
-  if (key instanceof Sym) return refuse('it indexes a list with a number that is known only when the model runs')
+  if (key instanceof Sym)
+    return refuse('it indexes a list with a number that is known only when the model runs')
   const at = Number(key) < 0 ? Number(key) + items.length : Number(key)
   const value = items[at]
   return value === undefined ? refuse(`it reads element ${key} of a list of ${items.length}`) : value
@@ -56,14 +59,20 @@ function pick(items: readonly Value[], key: bigint | Sym): Value {
 function listItem(c: Context, list: List, key: bigint | Sym): Value {
   if (list.locked !== undefined) refuse(list.locked)
   if (list.scanned === undefined) return pick(list.items, key)
-  if (list.items.length > 0) return refuse('a list that a loop collected is read in a way that is not supported')
+  if (list.items.length > 0)
+    return refuse('a list that a loop collected is read in a way that is not supported')
   return c.tensor(gatherAt(c, list.scanned.stacked, key))
 }
 
 /** One slice along axis 0, at a place that may be known only when the model runs. Negative numbers count from the end. */
 export function gatherAt(c: Context, stacked: Ref, key: bigint | Sym): Ref {
   const [, ...shape] = stacked.shape
-  const picked = c.op('Gather', [stacked, c.g.ints([key])], { dtype: stacked.dtype, shape: [1n, ...shape] }, { axis: { int: 0 } })
+  const picked = c.op(
+    'Gather',
+    [stacked, c.g.ints([key])],
+    { dtype: stacked.dtype, shape: [1n, ...shape] },
+    { axis: { int: 0 } },
+  )
   return squeeze(c, picked, [0])
 }
 
@@ -78,5 +87,7 @@ export function unpack(value: Value, count: number): readonly Value[] {
 /** The elements of a list whose length is known. */
 export function itemsOf(list: List): readonly Value[] {
   if (list.locked !== undefined) refuse(list.locked)
-  return list.scanned === undefined ? list.items : refuse('a list that a loop collected is used in a way that is not supported')
+  return list.scanned === undefined
+    ? list.items
+    : refuse('a list that a loop collected is used in a way that is not supported')
 }

@@ -39,7 +39,8 @@ export class TorchArchive {
   }
 
   #kind(): TorchKind {
-    if (this.#entry('constants.pkl') !== undefined && this.#entry('data.pkl') !== undefined) return 'torchscript'
+    if (this.#entry('constants.pkl') !== undefined && this.#entry('data.pkl') !== undefined)
+      return 'torchscript'
     if (this.#entry('data.pkl') !== undefined) return 'weights'
     const exported = ['archive_format', 'serialized_exported_program.json', 'models/model.json']
     return exported.some(name => this.#entry(name) !== undefined) ? 'exported' : 'unknown'
@@ -50,7 +51,9 @@ export class TorchArchive {
     const text = entry === undefined ? '' : this.zip.content(entry, 100).toString('utf8').trim()
     if (text !== '' && !/^\d{1,9}$/.test(text)) refuse(`its version is ${shown(text)}`)
     if (this.kind === 'torchscript' && (text === '' || Number(text) < OLDEST))
-      refuse(`its version is ${text === '' ? 'missing' : text}; files from version ${OLDEST} on (PyTorch 1.6) are read`)
+      refuse(
+        `its version is ${text === '' ? 'missing' : text}; files from version ${OLDEST} on (PyTorch 1.6) are read`,
+      )
     if (Number(text) > NEWEST) refuse(`its version is ${text}; versions up to ${NEWEST} are known`)
     const order = this.#entry('byteorder')
     if (order !== undefined && this.zip.content(order, 100).toString('utf8').trim() !== 'little')
@@ -108,5 +111,7 @@ export class TorchArchive {
 function rootOf(zip: ZipFile): string {
   const [first] = zip.entries.keys()
   const slash = first?.indexOf('/') ?? -1
-  return first === undefined || slash < 1 ? refuse('it is a zip archive, but not one of PyTorch') : first.slice(0, slash)
+  return first === undefined || slash < 1
+    ? refuse('it is a zip archive, but not one of PyTorch')
+    : first.slice(0, slash)
 }

@@ -111,14 +111,17 @@ export class Arguments {
   }
 
   tensors(name: string): Tensor[] {
-    return this.list(name).map(item => (item instanceof Tensor ? item : refuse(`its argument ${name} holds no tensors`)))
+    return this.list(name).map(item =>
+      item instanceof Tensor ? item : refuse(`its argument ${name} holds no tensors`),
+    )
   }
 
   list(name: string): readonly Value[] {
     const value = this.value(name)
     if (value instanceof Tuple) return value.items
     if (!(value instanceof List)) return refuse(`its argument ${name} is no list`)
-    if (value.scanned !== undefined) refuse('a list that a loop collected is used in a way that is not supported')
+    if (value.scanned !== undefined)
+      refuse('a list that a loop collected is used in a way that is not supported')
     return value.items
   }
 
@@ -160,14 +163,17 @@ export class Arguments {
   /** `count` numbers; one number stands for all. */
   many(name: string, count: number): number[] {
     const numbers = this.numbers(name)
-    if (numbers.length !== 1 && numbers.length !== count) refuse(`its argument ${name} must have ${count} numbers`)
+    if (numbers.length !== 1 && numbers.length !== count)
+      refuse(`its argument ${name} must have ${count} numbers`)
     return numbers.length === count ? numbers : Array.from({ length: count }, () => numbers[0] ?? 0)
   }
 
   float(name: string): number {
     const value = toPlain(this.value(name))
     if (typeof value === 'number') return value
-    return typeof value === 'bigint' ? Number(value) : refuse(`its argument ${name} must be known while importing`)
+    return typeof value === 'bigint'
+      ? Number(value)
+      : refuse(`its argument ${name} must be known while importing`)
   }
 
   optionalFloat(name: string): number | undefined {
@@ -188,7 +194,8 @@ export class Arguments {
 
 function toAxis(axis: number, rank: number): number {
   const wrapped = axis < 0 ? axis + Math.max(rank, 1) : axis
-  if (wrapped < 0 || wrapped >= Math.max(rank, 1)) refuse(`it names the dimension ${axis} of a tensor with ${rank}`)
+  if (wrapped < 0 || wrapped >= Math.max(rank, 1))
+    refuse(`it names the dimension ${axis} of a tensor with ${rank}`)
   return wrapped
 }
 
@@ -207,13 +214,17 @@ export function toInt(value: Value, name: string): Int {
 }
 
 export function staticNumber(value: Int, name: string): number {
-  if (value instanceof Sym) return refuse(`its argument ${name} depends on the input's size ${show(value)}; give that size a number`)
+  if (value instanceof Sym)
+    return refuse(`its argument ${name} depends on the input's size ${show(value)}; give that size a number`)
   return Number(value)
 }
 
 function sameValue(a: Value, b: Value): boolean {
   if (a instanceof List && b instanceof List)
-    return a.items.length === b.items.length && a.items.every((item, index) => sameValue(item, b.items[index] ?? null))
+    return (
+      a.items.length === b.items.length &&
+      a.items.every((item, index) => sameValue(item, b.items[index] ?? null))
+    )
   return a === b || (isInt(a) && typeof b === 'number' && Number(a) === b)
 }
 

@@ -4,7 +4,16 @@ import { toTruth } from './conversions.ts'
 import type { Interpreter } from './interpreter.ts'
 import type { Frame } from './frame.ts'
 import { nextId } from './ids.ts'
-import { checkSameKind, closeScope, leafFrom, leafRef, outputRef, sameLeaf, takeApart, type Leaf } from './leaves.ts'
+import {
+  checkSameKind,
+  closeScope,
+  leafFrom,
+  leafRef,
+  outputRef,
+  sameLeaf,
+  takeApart,
+  type Leaf,
+} from './leaves.ts'
 import { refuse } from './refusal.ts'
 import type { Ref } from './ref.ts'
 import { Scope } from './scope.ts'
@@ -15,8 +24,8 @@ import { Dict, Instance, List, Uninitialised, type Scalar, type Value } from './
 
 interface If {
   readonly test: Expression
-  readonly then: Block
-  readonly otherwise: Block
+  readonly whenTrue: Block
+  readonly whenFalse: Block
 }
 
 /** What one branch did, as it was at its end. */
@@ -30,8 +39,8 @@ interface Outcome {
 
 /** A pair of values, one per branch, that become one output. */
 interface Pair {
-  readonly then: Ref
-  readonly otherwise: Ref
+  readonly whenTrue: Ref
+  readonly whenFalse: Ref
 }
 
 /** A condition that is known takes one branch; one that depends on data makes an ONNX If of both. */
@@ -39,17 +48,17 @@ export function evaluateIf(evaluator: Interpreter, statement: If, frame: Frame):
   const c = evaluator.context
   const condition = toTruth(c, evaluator.evaluate(statement.test, frame))
   if (typeof condition === 'boolean') {
-    evaluator.block(condition ? statement.then : statement.otherwise, frame)
+    evaluator.block(condition ? statement.whenTrue : statement.whenFalse, frame)
     return
   }
   const before = nextId()
-  const then = attempt(evaluator, statement.then, frame, before)
-  const otherwise = attempt(evaluator, statement.otherwise, frame, before)
+  const whenTrue = attempt(evaluator, statement.whenTrue, frame, before)
+  const whenFalse = attempt(evaluator, statement.whenFalse, frame, before)
   // A branch that raises answers nothing: the model gives an answer only where the other one is taken.
-  if (then instanceof Raised && otherwise instanceof Raised) throw then
-  if (then instanceof Raised) evaluator.block(statement.otherwise, frame)
-  else if (otherwise instanceof Raised) evaluator.block(statement.then, frame)
-  else merge(c, condition, [then, otherwise], frame, before)
+  if (whenTrue instanceof Raised && whenFalse instanceof Raised) throw whenTrue
+  if (whenTrue instanceof Raised) evaluator.block(statement.whenFalse, frame)
+  else if (whenFalse instanceof Raised) evaluator.block(statement.whenTrue, frame)
+  else merge(c, condition, [whenTrue, whenFalse], frame, before)
 }
 
 function attempt(evaluator: Interpreter, block: Block, frame: Frame, before: number): Outcome | Raised {
@@ -64,7 +73,8 @@ function attempt(evaluator: Interpreter, block: Block, frame: Frame, before: num
       for (const changed of changes.changed) checkChange(changed, before)
       const written = [...changes.written].filter(tensor => tensor.id < before)
       const refs = new Map(written.map(tensor => [tensor, tensor.ref]))
-      for (const [name, value] of frame.variables) if (outerVariables.get(name) !== value) collect(value, refs)
+      for (const [name, value] of frame.variables)
+        if (outerVariables.get(name) !== value) collect(value, refs)
       return { scope, variables: frame.variables, refs, written }
     })
   } catch (error) {
@@ -78,7 +88,8 @@ function attempt(evaluator: Interpreter, block: Block, frame: Frame, before: num
 }
 
 export function checkChange(changed: object, before: number): void {
-  const old = (changed instanceof List || changed instanceof Dict || changed instanceof Instance) && changed.id < before
+  const old =
+    (changed instanceof List || changed instanceof Dict || changed instanceof Instance) && changed.id < before
   if (old) refuse('a list, dictionary or object is changed in a branch that depends on data')
 }
 
@@ -86,35 +97,43 @@ function collect(value: Value, refs: Map<Tensor, Ref>): void {
   for (const leaf of takeApart(value)?.leaves ?? []) if (leaf instanceof Tensor) refs.set(leaf, leaf.ref)
 }
 
-function merge(c: Context, condition: Scalar, [then, otherwise]: [Outcome, Outcome], frame: Frame, before: number): void {
+function merge(
+  c: Context,
+  condition: Scalar,
+  [whenTrue, whenFalse]: [Outcome, Outcome],
+  frame: Frame,
+  before: number,
+): void {
   const pairs: Pair[] = []
   const finish: ((outputs: readonly string[]) => void)[] = []
-  for (const tensor of new Set([...then.written, ...otherwise.written]))
-    finish.push(mergeWritten(c, tensor, [then, otherwise], pairs))
-  for (const [name, value] of then.variables) {
-    const other = otherwise.variables.get(name)
+  for (const tensor of new Set([...whenTrue.written, ...whenFalse.written]))
+    finish.push(mergeWritten(c, tensor, [whenTrue, whenFalse], pairs))
+  for (const [name, value] of whenTrue.variables) {
+    const other = whenFalse.variables.get(name)
     if (other === undefined || (value === frame.variables.get(name) && other === value)) continue
-    const merged = mergeValues(c, [value, other], [then, otherwise], { pairs, before })
+    const merged = mergeValues(c, [value, other], [whenTrue, whenFalse], { pairs, before })
     finish.push(outputs => frame.variables.set(name, merged(outputs)))
   }
-  const outputs = pairs.length === 0 ? [] : emitIf(c, condition, [then.scope, otherwise.scope], pairs)
+  const outputs = pairs.length === 0 ? [] : emitIf(c, condition, [whenTrue.scope, whenFalse.scope], pairs)
   for (const step of finish) step(outputs)
 }
 
-function mergeWritten(c: Context, tensor: Tensor, [then, otherwise]: [Outcome, Outcome], pairs: Pair[]) {
+function mergeWritten(c: Context, tensor: Tensor, [whenTrue, whenFalse]: [Outcome, Outcome], pairs: Pair[]) {
   const now = tensor.ref
-  const pair = { then: then.refs.get(tensor) ?? now, otherwise: otherwise.refs.get(tensor) ?? now }
+  const pair = { whenTrue: whenTrue.refs.get(tensor) ?? now, whenFalse: whenFalse.refs.get(tensor) ?? now }
   const output = addPair(c, pair, pairs)
   return (outputs: readonly string[]) => tensor.replace(output(outputs))
 }
 
 function addPair(c: Context, pair: Pair, pairs: Pair[]): (outputs: readonly string[]) => Ref {
-  const problem = checkSameKind(pair.then, pair.otherwise)
+  const problem = checkSameKind(pair.whenTrue, pair.whenFalse)
   if (problem !== undefined) refuse(problem)
   const index = pairs.push(pair) - 1
-  const { then, otherwise } = pair
-  const shape = then.shape.map((size, axis) => (sameInt(size, otherwise.shape[axis] ?? -1n) ? size : undefined))
-  return outputs => outputRef(c, outputs[index] ?? '', then.dtype, shape)
+  const { whenTrue, whenFalse } = pair
+  const shape = whenTrue.shape.map((size, axis) =>
+    sameInt(size, whenFalse.shape[axis] ?? -1n) ? size : undefined,
+  )
+  return outputs => outputRef(c, outputs[index] ?? '', whenTrue.dtype, shape)
 }
 
 interface Merging {
@@ -126,17 +145,28 @@ interface Merging {
 function mergeValues(c: Context, [a, b]: [Value, Value], outcomes: [Outcome, Outcome], merging: Merging) {
   if (a === b) return () => a
   const [left, right] = [takeApart(a), takeApart(b)]
-  const shared = [a, b].some(value => (value instanceof List || value instanceof Dict) && value.id < merging.before)
+  const shared = [a, b].some(
+    value => (value instanceof List || value instanceof Dict) && value.id < merging.before,
+  )
   if (left === undefined || right === undefined || left.shape !== right.shape || shared) return conflict()
-  const leaves = left.leaves.map((leaf, index) => mergeLeaf(c, [leaf, right.leaves[index] ?? leaf], outcomes, merging))
+  const leaves = left.leaves.map((leaf, index) =>
+    mergeLeaf(c, [leaf, right.leaves[index] ?? leaf], outcomes, merging),
+  )
   if (leaves.some(leaf => leaf === undefined)) return conflict()
   return (outputs: readonly string[]) => left.rebuild(leaves.flatMap(leaf => leaf?.(outputs) ?? []))
 }
 
 const conflict = () => () =>
-  new Uninitialised('a variable holds things of different kinds in the two branches of an if that depends on data')
+  new Uninitialised(
+    'a variable holds things of different kinds in the two branches of an if that depends on data',
+  )
 
-function mergeLeaf(c: Context, [a, b]: [Leaf, Leaf], [then, otherwise]: [Outcome, Outcome], { pairs, before }: Merging) {
+function mergeLeaf(
+  c: Context,
+  [a, b]: [Leaf, Leaf],
+  [whenTrue, whenFalse]: [Outcome, Outcome],
+  { pairs, before }: Merging,
+) {
   if (sameLeaf(a, b)) return () => a
   const refOf = (leaf: Leaf, outcome: Outcome) => {
     if (leaf instanceof Tensor) return outcome.refs.get(leaf) ?? leaf.ref
@@ -146,8 +176,8 @@ function mergeLeaf(c: Context, [a, b]: [Leaf, Leaf], [then, otherwise]: [Outcome
     c.g.scope = scope
     return ref
   }
-  const pair = { then: refOf(a, then), otherwise: refOf(b, otherwise) }
-  if (checkSameKind(pair.then, pair.otherwise) !== undefined) return undefined
+  const pair = { whenTrue: refOf(a, whenTrue), whenFalse: refOf(b, whenFalse) }
+  if (checkSameKind(pair.whenTrue, pair.whenFalse) !== undefined) return undefined
   const output = addPair(c, pair, pairs)
   return (outputs: readonly string[]) => {
     const leaf = leafFrom(c, output(outputs), a)
@@ -164,15 +194,28 @@ function linkOld(leaf: Tensor, sources: readonly Leaf[], before: number): void {
   }
 }
 
-function emitIf(c: Context, condition: Scalar, scopes: [Scope, Scope], pairs: readonly Pair[]): readonly string[] {
+function emitIf(
+  c: Context,
+  condition: Scalar,
+  scopes: [Scope, Scope],
+  pairs: readonly Pair[],
+): readonly string[] {
   const outer = c.g.scope
   const conditionName = c.g.nameOf(condition.ref)
-  const [then, otherwise] = scopes
-  c.g.scope = then
-  closeScope(c, then, pairs.map(pair => pair.then))
-  c.g.scope = otherwise
-  closeScope(c, otherwise, pairs.map(pair => pair.otherwise))
+  const [whenTrue, whenFalse] = scopes
+  c.g.scope = whenTrue
+  closeScope(
+    c,
+    whenTrue,
+    pairs.map(pair => pair.whenTrue),
+  )
+  c.g.scope = whenFalse
+  closeScope(
+    c,
+    whenFalse,
+    pairs.map(pair => pair.whenFalse),
+  )
   c.g.scope = outer
-  const attributes = { then_branch: { graph: then }, else_branch: { graph: otherwise } }
+  const attributes = { then_branch: { graph: whenTrue }, else_branch: { graph: whenFalse } }
   return c.g.node('If', [conditionName], pairs.length, attributes)
 }

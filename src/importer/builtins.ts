@@ -11,7 +11,12 @@ import { Dict, Instance, isInt, List, Range, Scalar, Tuple, Uninitialised, type 
 type Builtin = (evaluator: Interpreter, call: Call, frame: Frame) => Value
 
 /** Python's own functions as TorchScript prints them. Undefined for a name that is none of them. */
-export function callBuiltin(evaluator: Interpreter, name: string, call: Call, frame: Frame): Value | undefined {
+export function callBuiltin(
+  evaluator: Interpreter,
+  name: string,
+  call: Call,
+  frame: Frame,
+): Value | undefined {
   const builtin = builtins.get(name)
   return builtin === undefined ? undefined : builtin(evaluator, call, frame)
 }
@@ -41,7 +46,9 @@ function textOf(value: Value): string {
 
 function range(evaluator: Interpreter, call: Call, frame: Frame): Value {
   const values = call.args.map(arg => evaluator.evaluate(arg, frame))
-  const whole = values.map(value => (isInt(value) ? value : refuse('range() of something that is no whole number')))
+  const whole = values.map(value =>
+    isInt(value) ? value : refuse('range() of something that is no whole number'),
+  )
   const [first = 0n, second, step = 1n] = whole
   if (typeof step !== 'bigint' || step === 0n) return refuse('range() with a step that is not known')
   return second === undefined ? new Range(0n, first, 1n) : new Range(first, second, step)

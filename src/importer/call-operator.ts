@@ -2,8 +2,6 @@ import { checkTold } from './guess.ts'
 import { bind, describe, type Arguments, type Call } from './arguments.ts'
 import { containerOperators } from './container-operators.ts'
 import type { Context } from './context.ts'
-import { factsOf } from './dtypes.ts'
-import { agreed, cast, showShape } from './emit.ts'
 import { Raised } from './errors-in-program.ts'
 import type { Operator } from './operator.ts'
 import { operatorNamed } from './operators/table.ts'
@@ -12,13 +10,16 @@ import { Ref } from './ref.ts'
 import { scalarOperators } from './scalar-operators.ts'
 import { schemasOf } from './schema.ts'
 import { Tensor } from './tensor.ts'
+import { writeInto } from './write-into.ts'
 import { Tuple, Uninitialised, type Value } from './values.ts'
 
 /** Calls `aten::add` and the like on values of any kind. */
 export function callOperator(c: Context, name: string, call: Call): Value {
   checkTold(name, call)
-  for (const value of [...call.args, ...call.keywords.values()]) if (value instanceof Uninitialised) refuse(value.why)
-  if (name === 'prim::RaiseException') throw new Raised(typeof call.args[0] === 'string' ? call.args[0] : 'an exception')
+  for (const value of [...call.args, ...call.keywords.values()])
+    if (value instanceof Uninitialised) refuse(value.why)
+  if (name === 'prim::RaiseException')
+    throw new Raised(typeof call.args[0] === 'string' ? call.args[0] : 'an exception')
   if (call.keywords.size === 0 || name === 'aten::warn') {
     for (const operators of [scalarOperators, containerOperators]) {
       const result = operators.get(name)?.(c, call.args)
@@ -30,7 +31,9 @@ export function callOperator(c: Context, name: string, call: Call): Value {
   const own = operatorNamed(short)
   if (own !== undefined) return callOwn(c, own, name, call)
   const base = /[^_]_$/.test(short) ? operatorNamed(short.slice(0, -1)) : undefined
-  return base === undefined ? refuse('this operator is not supported') : callInPlace(c, base, name.slice(0, -1), call)
+  return base === undefined
+    ? refuse('this operator is not supported')
+    : callInPlace(c, base, name.slice(0, -1), call)
 }
 
 function callOwn(c: Context, operator: Operator, name: string, call: Call): Value {
@@ -44,7 +47,10 @@ function bindCall(name: string, call: Call): Arguments {
   const schemas = schemasOf(name)
   const bound = bind(schemas, call)
   if (bound !== undefined) return bound
-  const given = [...call.args.map(describe), ...[...call.keywords].map(([key, value]) => `${key}=${describe(value)}`)]
+  const given = [
+    ...call.args.map(describe),
+    ...[...call.keywords].map(([key, value]) => `${key}=${describe(value)}`),
+  ]
   return refuse(`no form of this operator takes (${given.join(', ')})`)
 }
 
@@ -64,19 +70,12 @@ function callInPlace(c: Context, operator: Operator, name: string, call: Call): 
   const result = operator(c, args)
   args.checkUsed()
   if (result === target) return target
-  const ref = result instanceof Ref ? result : result instanceof Tensor ? result.ref : refuse('it cannot be done in place')
+  const ref =
+    result instanceof Ref
+      ? result
+      : result instanceof Tensor
+        ? result.ref
+        : refuse('it cannot be done in place')
   writeInto(c, target, ref)
   return target
 }
-
-/** Replaces the elements of a tensor, which keeps its type and shape. */
-export function writeInto(c: Context, target: Tensor, ref: Ref): void {
-  const { dtype, shape } = target.ref
-  if (factsOf(ref.dtype).category > factsOf(dtype).category)
-    refuse(`a result of type ${factsOf(ref.dtype).name} is written to a tensor of type ${factsOf(dtype).name}`)
-  const fits = shape.length === ref.rank && shape.every((size, axis) => agreed(size, ref.shape[axis] ?? -1n) !== undefined)
-  if (!fits) refuse(`a result of shape ${showShape(ref.shape)} is written to a tensor of shape ${showShape(shape)}`)
-  const typed = cast(c, ref, dtype)
-  target.write(new Ref(dtype, shape, typed.content))
-}
-

@@ -29,8 +29,14 @@ export class Constants {
   }
 
   fromBytes(type: Dtype, shape: readonly number[], bytes: Buffer, wish = 'constant'): string {
-    const content = bytes.length > 64 ? createHash('sha256').update(bytes).digest('hex') : bytes.toString('hex')
-    return this.#add(`${type}:${shape.join()}:${content}`, wish, { dtype: type, shape, byteLength: bytes.length, read: () => bytes })
+    const content =
+      bytes.length > 64 ? createHash('sha256').update(bytes).digest('hex') : bytes.toString('hex')
+    return this.#add(`${type}:${shape.join()}:${content}`, wish, {
+      dtype: type,
+      shape,
+      byteLength: bytes.length,
+      read: () => bytes,
+    })
   }
 
   fromStored(tensor: StoredTensor, wish: string): string {
@@ -61,7 +67,9 @@ export function encode(type: Dtype, elements: readonly Element[]): Buffer {
 function toBigInt(value: Element): bigint {
   if (typeof value === 'bigint') return value
   if (typeof value === 'boolean') return value ? 1n : 0n
-  return typeof value === 'number' && Number.isFinite(value) ? BigInt(Math.trunc(value)) : refuse('a number is no whole number')
+  return typeof value === 'number' && Number.isFinite(value)
+    ? BigInt(Math.trunc(value))
+    : refuse('a number is no whole number')
 }
 
 const writers: Partial<Record<Dtype, (bytes: Buffer, at: number, value: Element) => void>> = {

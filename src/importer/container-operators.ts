@@ -51,7 +51,11 @@ function setItem(c: Context, [target, key, value]: readonly Value[]): Value | un
 function slice(_: Context, [list, start, end, step]: readonly Value[]): Value | undefined {
   if (!(list instanceof List) && !(list instanceof Tuple) && typeof list !== 'string') return undefined
   const items = list instanceof List ? itemsOf(list) : list instanceof Tuple ? list.items : [...list]
-  const [from, to, by] = [bound(start, 0, items.length), bound(end, items.length, items.length), Number(whole(step, 1n))]
+  const [from, to, by] = [
+    bound(start, 0, items.length),
+    bound(end, items.length, items.length),
+    Number(whole(step, 1n)),
+  ]
   if (by < 1) return refuse('a list is sliced with a step below 1')
   const picked = items.slice(from, to).filter((__, index) => index % by === 0)
   if (typeof list === 'string') return picked.join('')
@@ -115,7 +119,10 @@ function pairOf(pair: Value): [ReturnType<typeof toKey>, Value] {
   return [toKey(key), value]
 }
 
-const onDict = (work: (dict: Dict) => Value): ScalarOperator => (_, [value]) => (value instanceof Dict ? work(value) : undefined)
+const onDict =
+  (work: (dict: Dict) => Value): ScalarOperator =>
+  (_, [value]) =>
+    value instanceof Dict ? work(value) : undefined
 
 function get(_: Context, [dict, key, fallback]: readonly Value[]): Value | undefined {
   if (!(dict instanceof Dict) || key === undefined) return undefined
@@ -134,11 +141,15 @@ function sum(c: Context, [list]: readonly Value[]): Value | undefined {
 }
 
 function arithmeticSum(c: Context, total: Value, item: Value): Value {
-  return isNumeric(total) && isNumeric(item) ? arithmetic(c, 'add', total, item) : refuse('sum() of things that are no numbers')
+  return isNumeric(total) && isNumeric(item)
+    ? arithmetic(c, 'add', total, item)
+    : refuse('sum() of things that are no numbers')
 }
 
-const onText = (work: (text: string, args: readonly string[]) => Value): ScalarOperator => (_, [text, ...args]) =>
-  typeof text === 'string' && args.every(arg => typeof arg === 'string') ? work(text, args) : undefined
+const onText =
+  (work: (text: string, args: readonly string[]) => Value): ScalarOperator =>
+  (_, [text, ...args]) =>
+    typeof text === 'string' && args.every(arg => typeof arg === 'string') ? work(text, args) : undefined
 
 function find(_: Context, [text, part, start = 0n, end = -1n]: readonly Value[]): Value | undefined {
   if (typeof text !== 'string' || typeof part !== 'string') return undefined
@@ -153,7 +164,8 @@ function derive(c: Context, [index, start, step]: readonly Value[]): Value | und
 }
 
 function rangeLength(_: Context, [start, stop, step]: readonly Value[]): Value | undefined {
-  if (typeof start !== 'bigint' || typeof stop !== 'bigint' || typeof step !== 'bigint' || step === 0n) return undefined
+  if (typeof start !== 'bigint' || typeof stop !== 'bigint' || typeof step !== 'bigint' || step === 0n)
+    return undefined
   const count = (stop - start + step - (step > 0n ? 1n : -1n)) / step
   return count < 0n ? 0n : count
 }
@@ -168,10 +180,17 @@ export const containerOperators = new Map<string, ScalarOperator>([
   ['aten::reverse', reverse],
   ['aten::clear', (c, [list]) => (list instanceof List ? (change(c, list, []), null) : undefined)],
   ['aten::_set_item', setItem],
-  ['aten::__getitem__', (c, [holder, key]) => (holder === undefined || key === undefined ? undefined : getItem(c, holder, [key]))],
+  [
+    'aten::__getitem__',
+    (c, [holder, key]) => (holder === undefined || key === undefined ? undefined : getItem(c, holder, [key])),
+  ],
   ['aten::slice', slice],
   ['aten::list', toList],
-  ['aten::copy', (c, args) => (args[0] instanceof Dict ? toDict(c, args) : args[0] instanceof List ? toList(c, args) : undefined)],
+  [
+    'aten::copy',
+    (c, args) =>
+      args[0] instanceof Dict ? toDict(c, args) : args[0] instanceof List ? toList(c, args) : undefined,
+  ],
   ['aten::sum', sum],
   ['aten::dict', toDict],
   ['aten::keys', onDict(dict => new List([...dict.entries.keys()]))],
@@ -187,7 +206,13 @@ export const containerOperators = new Map<string, ScalarOperator>([
   ['aten::upper', onText(text => text.toUpperCase())],
   ['aten::strip', onText(text => text.trim())],
   ['aten::replace', onText((text, [from = '', to = '']) => text.replaceAll(from, to))],
-  ['aten::split', onText((text, [separator]) => new List(separator === undefined ? text.trim().split(/\s+/) : text.split(separator)))],
+  [
+    'aten::split',
+    onText(
+      (text, [separator]) =>
+        new List(separator === undefined ? text.trim().split(/\s+/) : text.split(separator)),
+    ),
+  ],
 ])
 
 /** The rounds of `for x in items`; undefined where their number is known only when the model runs. */

@@ -21,9 +21,13 @@ export function toWhole(c: Context, value: Value): bigint | Sym {
   if (typeof value === 'boolean') return value ? 1n : 0n
   if (typeof value === 'number')
     return Number.isFinite(value) ? BigInt(Math.trunc(value)) : refuse('int() of a number that is not finite')
-  if (typeof value === 'string') return /^\s*-?\d+\s*$/.test(value) ? BigInt(value.trim()) : refuse('int() of a text that is no number')
-  const ref = value instanceof Scalar ? value.ref : value instanceof Tensor ? oneElement(c, value.ref) : undefined
-  return ref === undefined ? refuse('int() of something that is no number') : c.g.dataInt(cast(c, ref, dtype.int64))
+  if (typeof value === 'string')
+    return /^\s*-?\d+\s*$/.test(value) ? BigInt(value.trim()) : refuse('int() of a text that is no number')
+  const ref =
+    value instanceof Scalar ? value.ref : value instanceof Tensor ? oneElement(c, value.ref) : undefined
+  return ref === undefined
+    ? refuse('int() of something that is no number')
+    : c.g.dataInt(cast(c, ref, dtype.int64))
 }
 
 /** `float(value)`. */
@@ -32,7 +36,8 @@ export function toFloat(c: Context, value: Value): number | Scalar {
   if (typeof value === 'bigint' || typeof value === 'boolean') return Number(value)
   if (typeof value === 'string') return parseFloatText(value)
   if (value instanceof Sym) return new Scalar('float', toRef(c, value, dtype.float64))
-  const ref = value instanceof Scalar ? value.ref : value instanceof Tensor ? oneElement(c, value.ref) : undefined
+  const ref =
+    value instanceof Scalar ? value.ref : value instanceof Tensor ? oneElement(c, value.ref) : undefined
   if (ref === undefined) return refuse('float() of something that is no number')
   const wide = cast(c, ref, dtype.float64)
   const known = wide.scalar
@@ -40,7 +45,11 @@ export function toFloat(c: Context, value: Value): number | Scalar {
 }
 
 function parseFloatText(text: string): number {
-  const special = new Map([['inf', Infinity], ['-inf', -Infinity], ['nan', NaN]]).get(text)
+  const special = new Map([
+    ['inf', Infinity],
+    ['-inf', -Infinity],
+    ['nan', NaN],
+  ]).get(text)
   if (special !== undefined) return special
   const value = Number(text)
   return text.trim() === '' || Number.isNaN(value) ? refuse('float() of a text that is no number') : value

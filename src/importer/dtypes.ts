@@ -53,7 +53,8 @@ export function isFloating(type: Dtype): boolean {
 /** The type with this number; refuses complex, quantised and unknown ones. */
 export function toDtype(value: bigint): Dtype {
   const found = Object.values(dtype).find(type => BigInt(type) === value)
-  if (found === undefined) return refuse(`tensors of PyTorch's scalar type ${value} (complex or newer) have no ONNX form`)
+  if (found === undefined)
+    return refuse(`tensors of PyTorch's scalar type ${value} (complex or newer) have no ONNX form`)
   return found
 }
 
@@ -87,7 +88,8 @@ export function promote(a: Dtype, b: Dtype): Dtype {
   if (a === b) return a
   const [left, right] = [facts[a], facts[b]]
   if (left.category !== right.category) return left.category > right.category ? a : b
-  if (left.category === 2) return left.bytes === right.bytes ? dtype.float32 : left.bytes > right.bytes ? a : b
+  if (left.category === 2)
+    return left.bytes === right.bytes ? dtype.float32 : left.bytes > right.bytes ? a : b
   if (a !== dtype.uint8 && b !== dtype.uint8) return left.bytes > right.bytes ? a : b
   const other = a === dtype.uint8 ? b : a
   return other === dtype.int8 ? dtype.int16 : other

@@ -11,7 +11,8 @@ export type Operand = Ref | Scalar | Int | number | boolean
 
 export function operand(value: Value, name: string): Operand {
   if (value instanceof Tensor) return value.ref
-  const number = typeof value === 'number' || typeof value === 'boolean' || isInt(value) || value instanceof Scalar
+  const number =
+    typeof value === 'number' || typeof value === 'boolean' || isInt(value) || value instanceof Scalar
   return number ? value : refuse(`its argument ${name} is neither a tensor nor a number`)
 }
 
@@ -22,7 +23,8 @@ export function showShape(shape: readonly Int[]): string {
 
 export function staticShape(ref: Ref, what = 'its input'): number[] {
   return ref.shape.map(size => {
-    if (size instanceof Sym) return refuse(`${what} has the shape ${showShape(ref.shape)}; give ${show(size)} a number`)
+    if (size instanceof Sym)
+      return refuse(`${what} has the shape ${showShape(ref.shape)}; give ${show(size)} a number`)
     return Number(size)
   })
 }
@@ -34,7 +36,9 @@ export function sizeAt(ref: Ref, axis: number): Int {
 export function staticSize(ref: Ref, axis: number): number {
   const size = sizeAt(ref, axis)
   return size instanceof Sym
-    ? refuse(`the size of dimension ${axis} must be known while importing, and is ${show(size)}; give it a number`)
+    ? refuse(
+        `the size of dimension ${axis} must be known while importing, and is ${show(size)}; give it a number`,
+      )
     : Number(size)
 }
 
@@ -43,7 +47,8 @@ export function cast(c: Context, ref: Ref, to: Dtype): Ref {
   const { known } = ref
   if (known !== undefined) {
     const elements = known.map(element => castElement(element, to))
-    if (elements.every(element => element !== undefined)) return new Ref(to, ref.shape, { kind: 'known', elements })
+    if (elements.every(element => element !== undefined))
+      return new Ref(to, ref.shape, { kind: 'known', elements })
   }
   return c.op('Cast', [ref], { dtype: to, shape: ref.shape }, { to: { int: factsOf(to).onnx } })
 }
@@ -65,7 +70,7 @@ export function resultType(operands: readonly Operand[]): Dtype {
   let [full, bare, number]: (Dtype | undefined)[] = [undefined, undefined, undefined]
   for (const each of operands) {
     const type = typeOf(each)
-    if (!(each instanceof Ref)) number = number === undefined ? type : promote(number, type)
+    if (!(each instanceof Ref) || each.wrapped) number = number === undefined ? type : promote(number, type)
     else if (each.rank === 0) bare = bare === undefined ? type : promote(bare, type)
     else full = full === undefined ? type : promote(full, type)
   }
@@ -78,7 +83,8 @@ function combine(higher: Dtype | undefined, lower: Dtype | undefined): Dtype | u
 }
 
 function typeOf(value: Operand): Dtype {
-  if (value instanceof Ref) return value.dtype
+  if (value instanceof Ref)
+    return value.wrapped && value.dtype === dtype.float64 ? dtype.float32 : value.dtype
   if (typeof value === 'boolean') return dtype.bool
   if (value instanceof Scalar) return value.type === 'bool' ? dtype.bool : dtype.float32
   return isInt(value) ? dtype.int64 : dtype.float32
@@ -148,7 +154,8 @@ export function elementwise(c: Context, type: string, operands: readonly Ref[], 
 
 /** Reshape to a shape of which most sizes come from the input itself. */
 export function reshape(c: Context, ref: Ref, shape: readonly Int[]): Ref {
-  if (shape.length === ref.rank && shape.every((size, axis) => sameInt(size, ref.shape[axis] ?? -1n))) return ref
+  if (shape.length === ref.rank && shape.every((size, axis) => sameInt(size, ref.shape[axis] ?? -1n)))
+    return ref
   if (ref.known !== undefined && shape.every(size => typeof size === 'bigint'))
     return new Ref(ref.dtype, shape, { kind: 'known', elements: ref.known })
   const kind = { dtype: ref.dtype, shape }
@@ -187,12 +194,19 @@ export function squeeze(c: Context, ref: Ref, axes: readonly number[]): Ref {
 }
 
 export function expand(c: Context, ref: Ref, shape: readonly Int[]): Ref {
-  if (shape.length === ref.rank && shape.every((size, axis) => sameInt(size, ref.shape[axis] ?? -1n))) return ref
+  if (shape.length === ref.rank && shape.every((size, axis) => sameInt(size, ref.shape[axis] ?? -1n)))
+    return ref
   return c.op('Expand', [ref, c.g.ints(shape)], { dtype: ref.dtype, shape })
 }
 
+/** The axes that a reduction goes over (all, if undefined), and whether they stay with a size of one. */
+export interface Over {
+  readonly axes: readonly number[] | undefined
+  readonly keep: boolean
+}
+
 /** A reduction with its axes as an input (ONNX opset 18). No axes means all. */
-export function reduce(c: Context, type: string, ref: Ref, axes: readonly number[] | undefined, keep: boolean): Ref {
+export function reduce(c: Context, type: string, ref: Ref, { axes, keep }: Over): Ref {
   if (ref.rank === 0) return ref
   const all = axes ?? ref.shape.map((_, axis) => axis)
   const shape = keep
@@ -203,7 +217,12 @@ export function reduce(c: Context, type: string, ref: Ref, axes: readonly number
 }
 
 /** Slices one axis: `size` is the size of the result. */
-export function sliceAxis(c: Context, ref: Ref, axis: number, range: { start: Int; end: Int; step?: bigint; size: Int }): Ref {
+export function sliceAxis(
+  c: Context,
+  ref: Ref,
+  axis: number,
+  range: { start: Int; end: Int; step?: bigint; size: Int },
+): Ref {
   const { start, end, step = 1n, size } = range
   if (start === 0n && step === 1n && sameInt(size, sizeAt(ref, axis))) return ref
   const shape = ref.shape.map((old, index) => (index === axis ? size : old))

@@ -11,8 +11,16 @@ import type { Interpreter } from './interpreter.ts'
 import { evaluateFor, evaluateWhile } from './loops.ts'
 import { toKey } from './keys.ts'
 import { Objects } from './objects.ts'
-import { Unplaced, refusal, refuse, type Place } from './refusal.ts'
-import { dotted, type Block, type Call, type ClassDef, type Expression, type FunctionDef, type Statement } from './syntax.ts'
+import { Unplaced, refusal, refuse, showPlace, type Place } from './refusal.ts'
+import {
+  dotted,
+  type Block,
+  type Call,
+  type ClassDef,
+  type Expression,
+  type FunctionDef,
+  type Statement,
+} from './syntax.ts'
 import { Callable, Dict, Instance, List, Tuple, type Value } from './values.ts'
 
 const MAX_STEPS = 3_000_000
@@ -25,6 +33,8 @@ export class Evaluator implements Interpreter {
   readonly archive: TorchArchive
   /** Where in the program the evaluation stands. */
   place: Place | undefined
+  /** Where in the program the nodes of the graph come from, by their names: `model.py:12: aten::linear`. */
+  readonly origins = new Map<string, string>()
   #operator: string | undefined
   #steps = 0
   #depth = 0
@@ -47,7 +57,12 @@ export class Evaluator implements Interpreter {
     }
   }
 
-  callFunction(definition: FunctionDef, args: readonly Value[], keywords: ReadonlyMap<string, Value> = new Map(), path = ''): Value {
+  callFunction(
+    definition: FunctionDef,
+    args: readonly Value[],
+    keywords: ReadonlyMap<string, Value> = new Map(),
+    path = '',
+  ): Value {
     if (++this.#depth > MAX_CALLS) refuse(`its functions call each other more than ${MAX_CALLS} deep`)
     const frame: Frame = { definition, variables: new Map(), path }
     this.#bind(frame, args, keywords)
@@ -63,12 +78,18 @@ export class Evaluator implements Interpreter {
     }
   }
 
-  #bind({ definition, variables }: Frame, args: readonly Value[], keywords: ReadonlyMap<string, Value>): void {
+  #bind(
+    { definition, variables }: Frame,
+    args: readonly Value[],
+    keywords: ReadonlyMap<string, Value>,
+  ): void {
     const { parameters, name } = definition
-    if (args.length > parameters.length) refuse(`${name} is called with ${args.length} arguments and has ${parameters.length}`)
+    if (args.length > parameters.length)
+      refuse(`${name} is called with ${args.length} arguments and has ${parameters.length}`)
     parameters.forEach((parameter, index) => {
       const given = index < args.length ? args[index] : keywords.get(parameter.name)
-      const value = given === undefined && parameter.fallback !== undefined ? this.constant(parameter.fallback) : given
+      const value =
+        given === undefined && parameter.fallback !== undefined ? this.constant(parameter.fallback) : given
       if (value === undefined) refuse(`${name} is called without its argument ${parameter.name}`)
       variables.set(parameter.name, value)
     })
@@ -83,7 +104,8 @@ export class Evaluator implements Interpreter {
   /** Runs statements. Gives the value of `return`, undefined if there was none. */
   block(statements: Block, frame: Frame): Value | undefined {
     for (const statement of statements) {
-      if (++this.#steps > MAX_STEPS) refuse(`the program takes more than ${MAX_STEPS} steps while it is imported`)
+      if (++this.#steps > MAX_STEPS)
+        refuse(`the program takes more than ${MAX_STEPS} steps while it is imported`)
       this.place = { file: frame.definition.file, line: statement.line }
       const result = this.#statement(statement, frame)
       if (result !== undefined) return result
@@ -120,7 +142,8 @@ export class Evaluator implements Interpreter {
     else if (target.kind === 'tuple') {
       const items = unpack(value, target.items.length)
       target.items.forEach((item, index) => this.#assign(item, items[index] ?? null, frame))
-    } else if (target.kind === 'attribute') this.#setAttribute(this.evaluate(target.base, frame), target.name, value)
+    } else if (target.kind === 'attribute')
+      this.#setAttribute(this.evaluate(target.base, frame), target.name, value)
     else refuse('it assigns to something that is no variable')
   }
 
@@ -146,13 +169,24 @@ export class Evaluator implements Interpreter {
       case 'attribute':
         return this.#attribute(expression, frame)
       case 'index':
-        return getItem(this.context, this.evaluate(expression.base, frame), expression.index.map(item => this.evaluate(item, frame)))
+        return getItem(
+          this.context,
+          this.evaluate(expression.base, frame),
+          expression.index.map(item => this.evaluate(item, frame)),
+        )
       case 'list':
         return new List(expression.items.map(item => this.evaluate(item, frame)))
       case 'tuple':
         return new Tuple(expression.items.map(item => this.evaluate(item, frame)))
       case 'dict':
-        return new Dict(new Map(expression.items.map(([key, value]) => [toKey(this.evaluate(key, frame)), this.evaluate(value, frame)])))
+        return new Dict(
+          new Map(
+            expression.items.map(([key, value]) => [
+              toKey(this.evaluate(key, frame)),
+              this.evaluate(value, frame),
+            ]),
+          ),
+        )
       case 'call':
         return this.#call(expression, frame)
     }
@@ -167,7 +201,8 @@ export class Evaluator implements Interpreter {
 
   #attribute(expression: Expression & { kind: 'attribute' }, frame: Frame): Value {
     const name = dotted(expression)
-    const global = name === undefined || frame.variables.has(name.split('.')[0] ?? '') ? undefined : this.#global(name)
+    const global =
+      name === undefined || frame.variables.has(name.split('.')[0] ?? '') ? undefined : this.#global(name)
     if (global !== undefined) return global
     return getAttribute(this, this.evaluate(expression.base, frame), expression.name)
   }
@@ -175,7 +210,8 @@ export class Evaluator implements Interpreter {
   #global(name: string): Value | undefined {
     if (name.startsWith('CONSTANTS.')) return this.objects.constant(name.slice(10))
     if (name.startsWith('torch.')) return new Callable({ kind: 'operator', name: `aten::${name.slice(6)}` })
-    if (name.startsWith('ops.')) return new Callable({ kind: 'operator', name: name.slice(4).replace('.', '::') })
+    if (name.startsWith('ops.'))
+      return new Callable({ kind: 'operator', name: name.slice(4).replace('.', '::') })
     if (!name.startsWith('__torch__.')) return undefined
     const definition = this.archive.functionOf(name)
     if (definition !== undefined) return new Callable({ kind: 'function', definition })
@@ -201,7 +237,10 @@ export class Evaluator implements Interpreter {
     switch (target.kind) {
       case 'operator': {
         this.#operator = target.name
+        const { nodes } = this.context.g.scope
+        const before = nodes.length
         const result = callOperator(this.context, target.name, { args, keywords })
+        for (const { name } of nodes.slice(before)) this.origins.set(name, showPlace(this.place, target.name))
         this.#operator = undefined
         return result
       }

@@ -14,9 +14,20 @@ export function finishGraph(c: Context, outputs: readonly (readonly [string, Ref
   for (const [wish, ref] of outputs) {
     const source = g.nameOf(ref)
     const name = g.unique(wish)
-    const direct = ref.content.kind === 'value' && !inputs.has(source) && !g.constants.all.has(source) && !taken.has(source)
+    const direct =
+      ref.content.kind === 'value' &&
+      !inputs.has(source) &&
+      !g.constants.all.has(source) &&
+      !taken.has(source)
     if (direct) renamed.set(source, name)
-    else g.top.nodes.push({ type: 'Identity', name: g.unique('Identity'), inputs: [source], outputs: [name], attributes: {} })
+    else
+      g.top.nodes.push({
+        type: 'Identity',
+        name: g.unique('Identity'),
+        inputs: [source],
+        outputs: [name],
+        attributes: {},
+      })
     taken.add(source)
     g.top.outputs.push({ name, dtype: ref.dtype, shape: ref.shape })
   }
@@ -28,7 +39,8 @@ export function finishGraph(c: Context, outputs: readonly (readonly [string, Ref
 function rename(scope: Scope, names: ReadonlyMap<string, string>): void {
   const to = (name: string) => names.get(name) ?? name
   const nodes = scope.nodes.map((node): Node => {
-    for (const attribute of Object.values(node.attributes)) if ('graph' in attribute) rename(attribute.graph, names)
+    for (const attribute of Object.values(node.attributes))
+      if ('graph' in attribute) rename(attribute.graph, names)
     return { ...node, inputs: node.inputs.map(to), outputs: node.outputs.map(to) }
   })
   scope.nodes.splice(0, scope.nodes.length, ...nodes)

@@ -47,10 +47,17 @@ export class GraphBuilder {
   }
 
   /** One node with one output per kind. */
-  ops(type: string, inputs: readonly (Ref | undefined)[], kinds: readonly Kind[], attributes: Attributes = {}): Ref[] {
+  ops(
+    type: string,
+    inputs: readonly (Ref | undefined)[],
+    kinds: readonly Kind[],
+    attributes: Attributes = {},
+  ): Ref[] {
     const names = inputs.map(input => (input === undefined ? '' : this.nameOf(input)))
     const outputs = this.node(type, names, kinds.length, attributes)
-    return kinds.map(({ dtype: type_, shape }, index) => this.value(outputs[index] ?? '', { dtype: type_, shape }))
+    return kinds.map(({ dtype: type_, shape }, index) =>
+      this.value(outputs[index] ?? '', { dtype: type_, shape }),
+    )
   }
 
   value(name: string, kind: Kind): Ref {
@@ -58,7 +65,12 @@ export class GraphBuilder {
   }
 
   /** Adds a node, or finds the one that computes the same already. Gives the names of its outputs. */
-  node(type: string, inputs: readonly string[], outputCount: number, attributes: Attributes = {}): readonly string[] {
+  node(
+    type: string,
+    inputs: readonly string[],
+    outputCount: number,
+    attributes: Attributes = {},
+  ): readonly string[] {
     while (inputs.length > 0 && inputs.at(-1) === '') inputs = inputs.slice(0, -1)
     const key = `${type}(${inputs.join()})${outputCount}${describe(attributes)}`
     const known = key.includes('#graph') ? undefined : this.scope.find(key)
@@ -94,7 +106,8 @@ export class GraphBuilder {
   nameOf(ref: Ref): string {
     const { content } = ref
     if (content.kind === 'value') {
-      if (!this.scope.sees(content.scope)) refuse('a value that is made within a loop or a branch is used outside of it')
+      if (!this.scope.sees(content.scope))
+        refuse('a value that is made within a loop or a branch is used outside of it')
       return content.name
     }
     if (content.kind === 'unreadable') refuse(content.why)
@@ -112,7 +125,8 @@ export class GraphBuilder {
     const parts = elements.map(element => this.#sizeName(element))
     let [name = ''] = parts.length === 1 ? parts : this.node('Concat', parts, 1, { axis: { int: 0 } })
     if (ref.rank !== 1) [name = ''] = this.node('Reshape', [name, this.nameOf(this.ints(ref.shape))], 1)
-    if (ref.dtype !== dtype.int64) [name = ''] = this.node('Cast', [name], 1, { to: { int: factsOf(ref.dtype).onnx } })
+    if (ref.dtype !== dtype.int64)
+      [name = ''] = this.node('Cast', [name], 1, { to: { int: factsOf(ref.dtype).onnx } })
     return name
   }
 
@@ -138,7 +152,8 @@ export class GraphBuilder {
     if (source.kind === 'derived') return this.#derived(source.op, asInt(source.left), asInt(source.right))
     if (!(source.ref instanceof Ref)) refuse(`the size ${atom.key} has no source`)
     const name = this.nameOf(source.ref)
-    if (source.axis === undefined) return this.node('Reshape', [this.#asInt64(name, source.ref), this.nameOf(this.ints([1]))], 1)[0] ?? ''
+    if (source.axis === undefined)
+      return this.node('Reshape', [this.#asInt64(name, source.ref), this.nameOf(this.ints([1]))], 1)[0] ?? ''
     const attributes = { start: { int: source.axis }, end: { int: source.axis + 1 } }
     return this.node('Shape', [name], 1, attributes)[0] ?? ''
   }
@@ -169,7 +184,12 @@ export class GraphBuilder {
     const known = ref.scalar
     if (typeof known === 'bigint' || known instanceof Sym) return known
     const key = ref.content.kind === 'value' ? `int(${ref.content.name})` : `int${++this.#atoms}`
-    return fromAtom({ key, min: -(2n ** 62n), max: undefined, source: { kind: 'value', ref, axis: undefined } })
+    return fromAtom({
+      key,
+      min: -(2n ** 62n),
+      max: undefined,
+      source: { kind: 'value', ref, axis: undefined },
+    })
   }
 }
 

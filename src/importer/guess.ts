@@ -15,7 +15,12 @@ export class Guess extends Error {
   }
 }
 
-const SPACE: readonly (readonly string[])[] = [[], ['length'], ['height', 'width'], ['depth', 'height', 'width']]
+const SPACE: readonly (readonly string[])[] = [
+  [],
+  ['length'],
+  ['height', 'width'],
+  ['depth', 'height', 'width'],
+]
 
 /** Throws Guess where the operator's weights tell the input's type and shape, Untold where they do not. */
 export function checkTold(name: string, { args }: Call): void {
@@ -29,7 +34,11 @@ export function checkTold(name: string, { args }: Call): void {
   throw new Guess(input.untold, spec)
 }
 
-function fromWeight(name: string, weight: Value | undefined, args: readonly Value[]): Omit<InputSpec, 'name'> | undefined {
+function fromWeight(
+  name: string,
+  weight: Value | undefined,
+  args: readonly Value[],
+): Omit<InputSpec, 'name'> | undefined {
   if (!(weight instanceof Tensor)) return undefined
   const shape = weight.ref.shape.map(Number)
   const [, columns = 0] = shape
@@ -38,6 +47,12 @@ function fromWeight(name: string, weight: Value | undefined, args: readonly Valu
   const groups = args[name === 'aten::_convolution' ? 8 : 6] ?? 1n
   const transposed = name === 'aten::_convolution' && args[6] === true
   const spatial = SPACE[shape.length - 2]
-  if (!/^aten::(_convolution|conv[123]d)$/.test(name) || transposed || spatial === undefined || typeof groups !== 'bigint') return undefined
+  if (
+    !/^aten::(_convolution|conv[123]d)$/.test(name) ||
+    transposed ||
+    spatial === undefined ||
+    typeof groups !== 'bigint'
+  )
+    return undefined
   return { dtype, shape: ['batch', columns * Number(groups), ...spatial] }
 }

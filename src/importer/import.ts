@@ -10,6 +10,7 @@ import { OPSET } from './onnx.ts'
 import { Arguments, outputsOf } from './program-io.ts'
 import { asFailure, refusal, refuse } from './refusal.ts'
 import type { Port, Scope } from './scope.ts'
+import { sizeAt } from './sizes-at.ts'
 import { show } from './sym.ts'
 import { Untold } from './tensor.ts'
 import type { FunctionDef } from './syntax.ts'
@@ -45,9 +46,18 @@ export interface ImportReport {
   readonly guessed: readonly string[]
 }
 
+export interface OutputShape {
+  readonly name: string
+  readonly shape: readonly (number | undefined)[] | undefined
+}
+
 /** An imported model. It reads its weights from the archive when it is written: `close` it afterwards. */
 export interface ImportResult {
   readonly report: ImportReport
+  /** Where in the model's code something of the graph comes from: by the name of a node or an output. */
+  originOf(name: string): string | undefined
+  /** The shapes of the outputs where the symbols of the inputs have these sizes; undefined where only data tells. */
+  outputShapes(symbols: ReadonlyMap<string, number>): readonly OutputShape[]
   /** The ONNX model; weights go to `path.data` where they are too many for one file. */
   write(path: string): Promise<void>
   /** The same as one buffer. Throws IMPORT_REFUSED above 2 GiB. */
@@ -76,6 +86,8 @@ export async function importTorchScript(path: string, options: ImportOptions = {
     })
     return {
       report,
+      originOf: name => originOf(evaluator, scope, name),
+      outputShapes: symbols => scope.outputs.map(output => shapeAt(output, symbols)),
       write: file => writeModel(file, scope, initializers),
       bytes: () => asFailure(() => toBytes(scope, initializers)),
       close: () => archive.close(),
@@ -90,7 +102,8 @@ function open(path: string): TorchArchive {
   try {
     return new TorchArchive(path)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw refusal('there is no such file')
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw refusal('there is no such file')
     throw error
   }
 }
@@ -102,7 +115,9 @@ function checkKind({ kind }: TorchArchive): void {
     exported: 'it is a torch.export archive (.pt2), which is not supported',
     unknown: 'it is a zip archive without TorchScript in it',
   }[kind]
-  throw refusal(`${what}; save the program with torch.jit.script(model).save("model.pt") or torch.jit.trace(model, example).save("model.pt")`)
+  throw refusal(
+    `${what}; save the program with torch.jit.script(model).save("model.pt") or torch.jit.trace(model, example).save("model.pt")`,
+  )
 }
 
 interface Evaluated {
@@ -132,7 +147,8 @@ function evaluate(archive: TorchArchive, given: readonly InputSpec[] | undefined
 
 function runForward(evaluator: Evaluator, args: Arguments): ReturnType<typeof outputsOf> {
   const root = evaluator.objects.root()
-  const definition: FunctionDef | undefined = root.type.methods.get('forward') ?? root.type.methods.get('forward__0')
+  const definition: FunctionDef | undefined =
+    root.type.methods.get('forward') ?? root.type.methods.get('forward__0')
   if (definition === undefined) return refuse('its module has no forward')
   const value = evaluator.callFunction(definition, [root, ...args.of(definition)])
   return outputsOf(evaluator.context, value)
@@ -148,7 +164,11 @@ function untold(names: readonly string[], guessed: ReadonlyMap<number, unknown>)
   )
 }
 
-function reportOf(scope: Scope, initializers: readonly Initializer[], more: Pick<ImportReport, 'warnings' | 'guessed'>): ImportReport {
+function reportOf(
+  scope: Scope,
+  initializers: readonly Initializer[],
+  more: Pick<ImportReport, 'warnings' | 'guessed'>,
+): ImportReport {
   return {
     nodes: countNodes(scope),
     opset: OPSET,
@@ -160,6 +180,16 @@ function reportOf(scope: Scope, initializers: readonly Initializer[], more: Pick
   }
 }
 
+function originOf({ origins }: Evaluator, scope: Scope, name: string): string | undefined {
+  const maker = scope.nodes.find(node => node.outputs.includes(name))
+  return origins.get(name) ?? origins.get(maker?.name ?? '')
+}
+
+function shapeAt({ name, shape }: Port, symbols: ReadonlyMap<string, number>): OutputShape {
+  const sizes = shape?.map(size => sizeAt(size, symbols))
+  return { name, shape: sizes?.map(size => (size === undefined ? undefined : Number(size))) }
+}
+
 function portReport({ name, dtype, shape }: Port): PortReport {
   return { name, dtype: factsOf(dtype).name, shape: (shape ?? []).map(show) }
 }
@@ -167,8 +197,13 @@ function portReport({ name, dtype, shape }: Port): PortReport {
 /** A trace may have baked an example's size in: then the symbol of an input is in no output. */
 function lostSymbols(scope: Scope): string[] {
   const shown = scope.outputs.map(output => (output.shape ?? []).map(show).join(' ')).join(' ')
-  const symbols = new Set(scope.inputs.flatMap(input => (input.shape ?? []).filter(size => typeof size !== 'bigint').map(show)))
+  const symbols = new Set(
+    scope.inputs.flatMap(input => (input.shape ?? []).filter(size => typeof size !== 'bigint').map(show)),
+  )
   return [...symbols]
     .filter(symbol => !new RegExp(`\\b${symbol}\\b`).test(shown) && symbol === 'batch')
-    .map(symbol => `no output has the size ${symbol}: either the model reduces it, or its trace holds the size of the example`)
+    .map(
+      symbol =>
+        `no output has the size ${symbol}: either the model reduces it, or its trace holds the size of the example`,
+    )
 }

@@ -27,7 +27,8 @@ export function isLeaf(value: Value): value is Leaf {
 /** Takes a value apart; undefined for values that cannot travel through a branch or a loop. */
 export function takeApart(value: Value): Parts | undefined {
   if (isLeaf(value)) return { leaves: [value], shape: kindOf(value), rebuild: ([leaf]) => leaf ?? value }
-  if (value === null || typeof value === 'string') return { leaves: [], shape: JSON.stringify(value), rebuild: () => value }
+  if (value === null || typeof value === 'string')
+    return { leaves: [], shape: JSON.stringify(value), rebuild: () => value }
   if (value instanceof Tuple) return combine('tuple', value.items, items => new Tuple(items, value.names))
   if (value instanceof List && value.scanned === undefined && value.locked === undefined)
     return combine('list', value.items, items => new List(items))
@@ -43,7 +44,11 @@ function kindOf(leaf: Leaf): string {
   return typeof leaf === 'number' || (leaf instanceof Scalar && leaf.type === 'float') ? 'float' : 'bool'
 }
 
-function combine(kind: string, items: readonly Value[], rebuild: (items: Value[]) => Value): Parts | undefined {
+function combine(
+  kind: string,
+  items: readonly Value[],
+  rebuild: (items: Value[]) => Value,
+): Parts | undefined {
   const parts = items.map(takeApart)
   if (parts.some(part => part === undefined)) return undefined
   const whole = parts as Parts[]
@@ -100,7 +105,13 @@ export function closeScope(c: Context, scope: Scope, refs: readonly Ref[]): void
   for (const ref of refs) {
     const input = c.g.nameOf(ref)
     const output = c.g.unique(`${input}:out`)
-    scope.nodes.push({ type: 'Identity', name: c.g.unique('Identity'), inputs: [input], outputs: [output], attributes: {} })
+    scope.nodes.push({
+      type: 'Identity',
+      name: c.g.unique('Identity'),
+      inputs: [input],
+      outputs: [output],
+      attributes: {},
+    })
     scope.outputs.push({ name: output, dtype: ref.dtype, shape: undefined })
   }
 }
@@ -117,8 +128,11 @@ export function outputRef(c: Context, name: string, type: Dtype, shape: readonly
 
 /** Refuses kinds of tensors that no branch or loop can hold together. */
 export function checkSameKind(a: Ref, b: Ref): string | undefined {
-  if (a.dtype !== b.dtype) return 'a value has different types in two branches, or before and after a round of a loop'
-  return a.rank === b.rank ? undefined : 'a value has a different number of dimensions in two branches or rounds'
+  if (a.dtype !== b.dtype)
+    return 'a value has different types in two branches, or before and after a round of a loop'
+  return a.rank === b.rank
+    ? undefined
+    : 'a value has a different number of dimensions in two branches or rounds'
 }
 
 export function refuseKind(a: Ref, b: Ref): void {

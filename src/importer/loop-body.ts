@@ -120,7 +120,8 @@ function begin(c: Context, frame: Frame, scope: Scope, plan: Plan) {
       begins.push({ key, start, begin: ref, placeholder: leaf instanceof Tensor ? leaf : undefined })
       return leaf
     })
-    if (parts.leaves.some((_, index) => plan.carried.has(`${name}/${index}`))) frame.variables.set(name, parts.rebuild(leaves))
+    if (parts.leaves.some((_, index) => plan.carried.has(`${name}/${index}`)))
+      frame.variables.set(name, parts.rebuild(leaves))
   }
   return begins
 }
@@ -128,7 +129,9 @@ function begin(c: Context, frame: Frame, scope: Scope, plan: Plan) {
 function placeholder(c: Context, scope: Scope, key: string, like: Ref, plan: Plan): Ref {
   const sizes: Int[] = []
   const ref = addInput(c, scope, key.replace(/\/0$/, ''), { dtype: like.dtype, shape: sizes })
-  like.shape.forEach((size, axis) => sizes.push(plan.growing.has(`${key}:${axis}`) ? c.g.sizeOf(ref, axis) : size))
+  like.shape.forEach((size, axis) =>
+    sizes.push(plan.growing.has(`${key}:${axis}`) ? c.g.sizeOf(ref, axis) : size),
+  )
   return ref
 }
 

@@ -43,7 +43,11 @@ function finish(evaluator: Interpreter, frame: Frame, spec: LoopSpec, { plan, ro
   c.g.scope = round.scope
   const always = c.g.scalar(dtype.bool, true)
   const again = typeof round.again === 'boolean' ? c.g.scalar(dtype.bool, round.again) : round.again.ref
-  const ends = [...carried.map(each => each.end), ...tensors.map(each => each.end), ...scans.map(each => each.item)]
+  const ends = [
+    ...carried.map(each => each.end),
+    ...tensors.map(each => each.end),
+    ...scans.map(each => each.item),
+  ]
   closeScope(c, round.scope, [again, ...ends])
   c.g.scope = outer
   const starts = [...carried.map(each => leafRef(c, each.start)), ...tensors.map(each => each.tensor.ref)]
@@ -54,13 +58,22 @@ function finish(evaluator: Interpreter, frame: Frame, spec: LoopSpec, { plan, ro
   ]
   const names = inputs.map(input => (input === undefined ? '' : c.g.nameOf(input)))
   const outputs = c.g.node('Loop', names, ends.length, { body: { graph: round.scope } })
-  const refs = [...carried, ...tensors].map((each, index) => carriedRef(evaluator, each, outputs[index] ?? ''))
+  const refs = [...carried, ...tensors].map((each, index) =>
+    carriedRef(evaluator, each, outputs[index] ?? ''),
+  )
   setVariables(evaluator, frame, plan, { round, refs })
   tensors.forEach(({ tensor }, index) => tensor.replace(refs[carried.length + index] ?? tensor.ref))
   scans.forEach(({ list, item, sources }, index) => {
-    if (!item.shape.every(size => isVisible(c.g.scope, size))) refuse('a list that a loop collects has tensors of different sizes')
+    if (!item.shape.every(size => isVisible(c.g.scope, size)))
+      refuse('a list that a loop collects has tensors of different sizes')
     const stacked = outputRef(c, outputs[refs.length + index] ?? '', item.dtype, [spec.trip, ...item.shape])
-    for (const source of sources) lockFamily(source, before)
+    for (const source of sources) {
+      if ([...source.family()].some(member => plan.tensors.has(member)))
+        refuse(
+          'a loop appends a tensor to a list and writes to it again: the list would show the last value only',
+        )
+      lockFamily(source, before)
+    }
     c.journal.change(list, () => {
       list.scanned = undefined
     })
@@ -80,7 +93,12 @@ function carriedRef(evaluator: Interpreter, each: { begin: Ref; end: Ref }, name
   return outputRef(evaluator.context, name, end.dtype, shape)
 }
 
-function setVariables(evaluator: Interpreter, frame: Frame, plan: Plan, { round, refs }: { round: Round; refs: readonly Ref[] }): void {
+function setVariables(
+  evaluator: Interpreter,
+  frame: Frame,
+  plan: Plan,
+  { round, refs }: { round: Round; refs: readonly Ref[] },
+): void {
   for (const [name, parts] of plan.parts) {
     if (plan.broken.has(name)) {
       frame.variables.set(name, new Uninitialised(BROKEN))
@@ -95,6 +113,7 @@ function setVariables(evaluator: Interpreter, frame: Frame, plan: Plan, { round,
       if (result instanceof Tensor && leaf instanceof Tensor) result.link(leaf)
       return result
     })
-    if (round.carried.some(each => each.key.startsWith(`${name}/`))) frame.variables.set(name, parts.rebuild(leaves))
+    if (round.carried.some(each => each.key.startsWith(`${name}/`)))
+      frame.variables.set(name, parts.rebuild(leaves))
   }
 }

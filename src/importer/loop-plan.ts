@@ -53,7 +53,12 @@ function assigned(block: Block): Set<string> {
   for (const statement of block) {
     if (statement.kind === 'assign') addTargets(statement.target, names)
     if (statement.kind === 'for') names.add(statement.target)
-    const inner = statement.kind === 'if' ? [statement.then, statement.otherwise] : 'body' in statement ? [statement.body] : []
+    const inner =
+      statement.kind === 'if'
+        ? [statement.whenTrue, statement.whenFalse]
+        : 'body' in statement
+          ? [statement.body]
+          : []
     for (const each of inner) for (const name of assigned(each)) names.add(name)
   }
   return names
@@ -70,7 +75,8 @@ export function growPlan(plan: Plan, round: Round, before: number): boolean {
   for (const [name, parts] of plan.parts) growVariable(plan, name, parts, round)
   for (const each of [...round.carried, ...round.tensors]) growSizes(plan, each)
   for (const tensor of round.written) {
-    if (round.placeholders.has(tensor)) refuse('a loop writes in place to a tensor that it also replaces; use clone()')
+    if (round.placeholders.has(tensor))
+      refuse('a loop writes in place to a tensor that it also replaces; use clone()')
     if (tensor.id < before) plan.tensors.add(tensor)
   }
   for (const changed of round.changed) growChanged(plan, changed, before)

@@ -43,14 +43,23 @@ function tripCount({ start, stop, step }: Range): Int {
 }
 
 /** Runs rounds while the condition is known; from where it depends on data, an ONNX Loop does the rest. */
-export function evaluateWhile(evaluator: Interpreter, statement: { test: Expression; body: Block }, frame: Frame): void {
+export function evaluateWhile(
+  evaluator: Interpreter,
+  statement: { test: Expression; body: Block },
+  frame: Frame,
+): void {
   const c: Context = evaluator.context
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const condition = toTruth(c, evaluator.evaluate(statement.test, frame))
     if (condition === false) return
     if (condition !== true) {
       const test = () => toTruth(c, evaluator.evaluate(statement.test, frame))
-      emitLoop(evaluator, frame, { body: statement.body, trip: undefined, begin: undefined, condition: { first: condition, test } })
+      emitLoop(evaluator, frame, {
+        body: statement.body,
+        trip: undefined,
+        begin: undefined,
+        condition: { first: condition, test },
+      })
       return
     }
     evaluator.block(statement.body, frame)

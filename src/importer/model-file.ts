@@ -37,7 +37,8 @@ export async function writeModel(
 ): Promise<void> {
   const total = initializers.reduce((sum, each) => sum + each.byteLength, 0)
   const external = total < externalFrom ? undefined : placeOutside(`${basename(path)}.data`, initializers)
-  if (external !== undefined) await complete(`${path}.data`, file => writeExternal(file, initializers, external))
+  if (external !== undefined)
+    await complete(`${path}.data`, file => writeExternal(file, initializers, external))
   const message = modelMessage(scope, initializers, external)
   await complete(path, async file => {
     let [position, size] = [0, 0]
@@ -48,7 +49,11 @@ export async function writeModel(
       size += content?.length ?? 0
       if (size < CHUNK && piece !== undefined) continue
       const [first] = waiting
-      await writeAll(file, waiting.length === 1 && first !== undefined ? first : Buffer.concat(waiting), position)
+      await writeAll(
+        file,
+        waiting.length === 1 && first !== undefined ? first : Buffer.concat(waiting),
+        position,
+      )
       position += size
       waiting = []
       size = 0
@@ -67,7 +72,11 @@ function placeOutside(location: string, initializers: readonly Initializer[]): E
   return { location, offsets }
 }
 
-async function writeExternal(file: FileHandle, initializers: readonly Initializer[], { offsets }: External): Promise<void> {
+async function writeExternal(
+  file: FileHandle,
+  initializers: readonly Initializer[],
+  { offsets }: External,
+): Promise<void> {
   for (const initializer of initializers) {
     const offset = offsets.get(initializer.name)
     if (offset !== undefined) await writeAll(file, initializer.read(), offset)
@@ -75,8 +84,9 @@ async function writeExternal(file: FileHandle, initializers: readonly Initialize
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; )
-    done += (await file.write(bytes, done, Math.min(bytes.length - done, 2 ** 30), position + done)).bytesWritten
+  for (let done = 0; done < bytes.length;)
+    done += (await file.write(bytes, done, Math.min(bytes.length - done, 2 ** 30), position + done))
+      .bytesWritten
 }
 
 async function complete(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {

@@ -25,7 +25,8 @@ export function isNumeric(value: Value | undefined): value is Numeric {
   return isInt(value) || typeof value === 'number' || typeof value === 'boolean' || value instanceof Scalar
 }
 
-const isFloat = (value: Numeric) => typeof value === 'number' || (value instanceof Scalar && value.type === 'float')
+const isFloat = (value: Numeric) =>
+  typeof value === 'number' || (value instanceof Scalar && value.type === 'float')
 
 /** Python's arithmetic on two numbers. `div` is `/`, `floordiv` is `//`, `remainder` is `%`. */
 export type Arithmetic = 'add' | 'sub' | 'mul' | 'div' | 'floordiv' | 'remainder' | 'pow' | 'min' | 'max'
@@ -92,7 +93,12 @@ const NODES: Partial<Record<Arithmetic, string>> = {
 }
 
 /** In float64, as Python computes. */
-function runtimeArithmetic(c: Context, op: Arithmetic, a: Int | number | Scalar, b: Int | number | Scalar): Numeric {
+function runtimeArithmetic(
+  c: Context,
+  op: Arithmetic,
+  a: Int | number | Scalar,
+  b: Int | number | Scalar,
+): Numeric {
   const [left, right] = [toRef(c, a, dtype.float64), toRef(c, b, dtype.float64)]
   const node = NODES[op]
   if (node !== undefined) return new Scalar('float', elementwise(c, node, [left, right]))
@@ -168,7 +174,12 @@ export function not(c: Context, value: boolean | Scalar): boolean | Scalar {
   return new Scalar('bool', c.op('Not', [value.ref], { dtype: dtype.bool, shape: [] }))
 }
 
-export function both(c: Context, op: 'And' | 'Or', a: boolean | Scalar, b: boolean | Scalar): boolean | Scalar {
+export function both(
+  c: Context,
+  op: 'And' | 'Or',
+  a: boolean | Scalar,
+  b: boolean | Scalar,
+): boolean | Scalar {
   const decisive = op === 'Or'
   if (a === decisive || b === decisive) return decisive
   if (typeof a === 'boolean') return b
@@ -177,8 +188,14 @@ export function both(c: Context, op: 'And' | 'Or', a: boolean | Scalar, b: boole
 }
 
 /** A function of one number, computed now or in float64 when the model runs. */
-export function unaryFloat(c: Context, value: Numeric, now: (x: number) => number, node: string): number | Scalar {
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return now(Number(value))
+export function unaryFloat(
+  c: Context,
+  value: Numeric,
+  now: (x: number) => number,
+  node: string,
+): number | Scalar {
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    return now(Number(value))
   const ref = toRef(c, value as Operand, dtype.float64)
   return new Scalar('float', c.op(node, [ref], { dtype: dtype.float64, shape: [] }))
 }

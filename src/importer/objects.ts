@@ -37,7 +37,9 @@ export class Objects {
     this.#constants ??= this.#readConstants()
     const index = /^c\d{1,9}$/.test(name) ? Number(name.slice(1)) : -1
     const value = this.#constants[index]
-    return value === undefined ? refuse(`the constant ${name} is missing`) : this.#value(value, `CONSTANTS.${name}`)
+    return value === undefined
+      ? refuse(`the constant ${name} is missing`)
+      : this.#value(value, `CONSTANTS.${name}`)
   }
 
   #readConstants(): readonly Pickled[] {
@@ -108,6 +110,15 @@ export class Objects {
   }
 }
 
+/** PyTorch loads constants without dimensions as the numbers that they were in the program. */
+function isWrapped(tensor: StoredTensor, path: string): boolean {
+  return (
+    path.startsWith('CONSTANTS.') &&
+    tensor.shape.length === 0 &&
+    (tensor.dtype === dtype.float64 || tensor.dtype === dtype.int64)
+  )
+}
+
 /** Small constants are read at once, so that sizes computed from them are known. */
 function refOf(tensor: StoredTensor, path: string): Ref {
   const shape = tensor.shape.map(BigInt)
@@ -115,6 +126,11 @@ function refOf(tensor: StoredTensor, path: string): Ref {
   const simple = tensor.dtype === dtype.int64 || tensor.dtype === dtype.float64 || tensor.dtype === dtype.bool
   const scalar = tensor.shape.length === 0 && tensor.dtype === dtype.float32
   if (small && (simple || scalar) && (path.startsWith('CONSTANTS.') || tensor.dtype === dtype.int64))
-    return new Ref(tensor.dtype, shape, { kind: 'known', elements: readElements(tensor) })
+    return new Ref(
+      tensor.dtype,
+      shape,
+      { kind: 'known', elements: readElements(tensor) },
+      isWrapped(tensor, path),
+    )
   return new Ref(tensor.dtype, shape, { kind: 'stored', tensor, path })
 }

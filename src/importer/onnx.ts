@@ -15,7 +15,11 @@ export interface External {
 }
 
 /** The model as protobuf. Constants named in `external` are only referred to. */
-export function modelMessage(scope: Scope, initializers: readonly Initializer[], external: External | undefined): Message {
+export function modelMessage(
+  scope: Scope,
+  initializers: readonly Initializer[],
+  external: External | undefined,
+): Message {
   const graph = graphMessage(scope, 'model')
   for (const initializer of initializers) graph.message(5, tensorMessage(initializer, external))
   addPorts(graph, scope)

@@ -157,10 +157,10 @@ class Parser {
   #if(line: number): Statement {
     this.#next()
     const test = this.#expression()
-    const then = this.#block()
-    if (!this.#isName('else')) return { kind: 'if', line, test, then, otherwise: [] }
+    const whenTrue = this.#block()
+    if (!this.#isName('else')) return { kind: 'if', line, test, whenTrue, whenFalse: [] }
     this.#next()
-    return { kind: 'if', line, test, then, otherwise: this.#block() }
+    return { kind: 'if', line, test, whenTrue, whenFalse: this.#block() }
   }
 
   #for(line: number): Statement {
@@ -199,7 +199,7 @@ class Parser {
   #expression(): Expression {
     if (++this.#depth > MAX_DEPTH) this.#fail(`its code is nested more than ${MAX_DEPTH} deep`)
     let expression = this.#atom()
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const { line, text, kind } = this.#peek()
       if (kind !== 'mark') break
       if (text === '.') {
@@ -324,6 +324,7 @@ class Parser {
 }
 
 function negative(value: Expression): Expression | undefined {
-  if (value.kind === 'constant' && typeof value.value !== 'string') return { kind: 'constant', value: -value.value }
+  if (value.kind === 'constant' && typeof value.value !== 'string')
+    return { kind: 'constant', value: -value.value }
   return value.kind === 'name' && value.name === 'inf' ? { kind: 'constant', value: -Infinity } : undefined
 }

@@ -78,7 +78,9 @@ class Machine {
       if (code === 0x2e) return this.#stop()
       const opcode = opcodes.get(code)
       if (opcode === undefined)
-        refuse(`its pickle has the opcode 0x${code.toString(16)} at byte ${this.#at - 1}, which PyTorch does not write`)
+        refuse(
+          `its pickle has the opcode 0x${code.toString(16)} at byte ${this.#at - 1}, which PyTorch does not write`,
+        )
       opcode(this)
     }
     return refuse('its pickle is too long')
@@ -210,10 +212,12 @@ class Machine {
 
   setItems(values: readonly Pickled[]): void {
     const dict = this.top()
-    if (!(dict instanceof Map) || values.length % 2 !== 0) refuse('its pickle fills in something that is no dictionary')
+    if (!(dict instanceof Map) || values.length % 2 !== 0)
+      refuse('its pickle fills in something that is no dictionary')
     for (let index = 0; index < values.length; index += 2) {
       const [key = null, value = null] = values.slice(index, index + 2)
-      if (typeof key === 'object' && key !== null) refuse('its pickle has a dictionary key that is no string or number')
+      if (typeof key === 'object' && key !== null)
+        refuse('its pickle has a dictionary key that is no string or number')
       dict.set(key, value)
     }
   }

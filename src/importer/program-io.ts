@@ -42,7 +42,9 @@ export class Arguments {
       values.push(this.#value(type, name))
     }
     if (this.#more)
-      refuse(`${this.#described.given?.length ?? 0} inputs are described, and forward takes ${this.names.length}: ${this.names.join(', ')}`)
+      refuse(
+        `${this.#described.given?.length ?? 0} inputs are described, and forward takes ${this.names.length}: ${this.names.join(', ')}`,
+      )
     return values
   }
 
@@ -53,7 +55,9 @@ export class Arguments {
     if (kind === 'Optional') return this.#more ? this.#value(inner[0], name) : null
     if (kind === 'Tuple') return new Tuple(inner.map((item, index) => this.#value(item, `${name}_${index}`)))
     if (kind === 'List' && inner[0]?.kind === 'name' && inner[0].name === 'Tensor') return this.#list(name)
-    return refuse(`the argument ${name} of forward has the type ${kind ?? '?'}; only tensors, and tuples and lists of them, can be inputs`)
+    return refuse(
+      `the argument ${name} of forward has the type ${kind ?? '?'}; only tensors, and tuples and lists of them, can be inputs`,
+    )
   }
 
   /** A list takes all inputs that are left. */
@@ -70,7 +74,9 @@ export class Arguments {
     const spec = given === undefined ? guess && { name, ...guess } : given[index]
     if (spec !== undefined) return this.#c.tensor(this.#input(spec))
     if (given !== undefined)
-      refuse(`forward also takes ${name}, which is not described; ${given.length} of its inputs are: --input "${name}=float32[batch,...]"`)
+      refuse(
+        `forward also takes ${name}, which is not described; ${given.length} of its inputs are: --input "${name}=float32[batch,...]"`,
+      )
     const tensor = this.#c.tensor(this.#c.g.scalar(dtype.float32, 0))
     tensor.untold = index
     return tensor
@@ -82,7 +88,9 @@ export class Arguments {
     if (g.unique(name) !== name) refuse(`two inputs are named ${name}`)
     const sizes: Int[] = []
     const ref = new Ref(type, sizes, { kind: 'value', name, scope: g.top })
-    shape.forEach((size, axis) => sizes.push(typeof size === 'number' ? BigInt(size) : this.#symbol(size, ref, axis)))
+    shape.forEach((size, axis) =>
+      sizes.push(typeof size === 'number' ? BigInt(size) : this.#symbol(size, ref, axis)),
+    )
     g.top.inputs.push({ name, dtype: type, shape: sizes })
     return ref
   }
@@ -107,19 +115,26 @@ export function outputsOf(c: Context, value: Value): [string, Ref][] {
   const found: [string, Ref][] = []
   collect(c, value, '', found)
   if (found.length === 0) refuse('forward returns no tensor')
-  return found.length === 1 && found[0]?.[0] === '' ? [['output', found[0][1]]] : found.map(([name, ref]) => [name === '' ? 'output' : name, ref])
+  return found.length === 1 && found[0]?.[0] === ''
+    ? [['output', found[0][1]]]
+    : found.map(([name, ref]) => [name === '' ? 'output' : name, ref])
 }
 
 function collect(c: Context, value: Value, path: string, found: [string, Ref][]): void {
   if (value === null) return
   if (value instanceof Tensor) found.push([path, value.ref])
   else if (isNumeric(value)) found.push([path, numberOutput(c, value)])
-  else if (value instanceof Tuple) value.items.forEach((item, index) => collect(c, item, under(path, value.names?.[index], index), found))
+  else if (value instanceof Tuple)
+    value.items.forEach((item, index) => collect(c, item, under(path, value.names?.[index], index), found))
   else if (value instanceof List && value.scanned === undefined)
     value.items.forEach((item, index) => collect(c, item, under(path, undefined, index), found))
-  else if (value instanceof Dict) for (const [key, item] of value.entries) collect(c, item, under(path, String(key), 0), found)
+  else if (value instanceof Dict)
+    for (const [key, item] of value.entries) collect(c, item, under(path, String(key), 0), found)
   else if (value instanceof Uninitialised) refuse(value.why)
-  else refuse(value instanceof Instance ? 'forward returns an object' : 'forward returns something that is no tensor')
+  else
+    refuse(
+      value instanceof Instance ? 'forward returns an object' : 'forward returns something that is no tensor',
+    )
 }
 
 function under(path: string, name: string | undefined, index: number): string {

@@ -40,7 +40,9 @@ export class Message {
 
   /** Repeated whole numbers, packed. */
   ints(field: number, values: readonly (number | bigint)[]): this {
-    return values.length === 0 ? this : this.bytes(field, Buffer.concat(values.map(value => varint(BigInt.asUintN(64, BigInt(value))))))
+    return values.length === 0
+      ? this
+      : this.bytes(field, Buffer.concat(values.map(value => varint(BigInt.asUintN(64, BigInt(value))))))
   }
 
   floats(field: number, values: readonly number[]): this {

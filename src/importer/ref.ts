@@ -21,11 +21,14 @@ export class Ref {
   readonly dtype: Dtype
   readonly shape: readonly Int[]
   readonly content: Content
+  /** A number that a trace wrote as a tensor: it promotes like a number. */
+  readonly wrapped: boolean
 
-  constructor(dtype: Dtype, shape: readonly Int[], content: Content) {
+  constructor(dtype: Dtype, shape: readonly Int[], content: Content, wrapped = false) {
     this.dtype = dtype
     this.shape = shape
     this.content = content
+    this.wrapped = wrapped
   }
 
   get rank(): number {

@@ -9,9 +9,14 @@ export interface Place {
 
 /** The failure of an import: says what was met and, where it is known, at which operator and line of the model's code. */
 export function refusal(what: string, place?: Place, operator?: string): Failure {
-  const at = place === undefined ? '' : `${place.file}:${place.line}: `
-  const by = operator === undefined ? '' : `${operator}: `
-  return failure('IMPORT_REFUSED', `${at}${by}${what}`)
+  const at = showPlace(place, operator)
+  return failure('IMPORT_REFUSED', at === '' ? what : `${at}: ${what}`)
+}
+
+/** `file.py:12: aten::linear`, or what of it is known. */
+export function showPlace(place: Place | undefined, operator: string | undefined): string {
+  const at = place === undefined ? [] : [`${place.file}:${place.line}`]
+  return [...at, ...(operator === undefined ? [] : [operator])].join(': ')
 }
 
 /**

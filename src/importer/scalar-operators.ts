@@ -2,7 +2,17 @@ import { itemsOf } from './access.ts'
 import { describe } from './arguments.ts'
 import { toTruth, toWhole } from './conversions.ts'
 import type { Context } from './context.ts'
-import { arithmetic, both, compare, isNumeric, not, unaryFloat, type Arithmetic, type Comparison, type Numeric } from './numbers.ts'
+import {
+  arithmetic,
+  both,
+  compare,
+  isNumeric,
+  not,
+  unaryFloat,
+  type Arithmetic,
+  type Comparison,
+  type Numeric,
+} from './numbers.ts'
 import { refuse } from './refusal.ts'
 import { Dict, Instance, isInt, List, Opaque, Scalar, Tuple, type Value } from './values.ts'
 import { Tensor } from './tensor.ts'
@@ -17,7 +27,10 @@ export function equalValues(c: Context, a: Value, b: Value): boolean | Scalar {
   const [left, right] = [sequence(a), sequence(b)]
   if (left !== undefined && right !== undefined) {
     if (left.length !== right.length) return false
-    return left.reduce<boolean | Scalar>((all, item, index) => both(c, 'And', all, equalValues(c, item, right[index] ?? null)), true)
+    return left.reduce<boolean | Scalar>(
+      (all, item, index) => both(c, 'And', all, equalValues(c, item, right[index] ?? null)),
+      true,
+    )
   }
   if (a instanceof Opaque && b instanceof Opaque) return a.what === 'device' && b.what === 'device'
   if (a instanceof Tensor || b instanceof Tensor) return refuse('tensors within lists are compared')
@@ -29,13 +42,17 @@ function sequence(value: Value): readonly Value[] | undefined {
   return value instanceof Tuple ? value.items : undefined
 }
 
-const numeric = (op: Arithmetic): ScalarOperator => (c, [a, b]) =>
-  isNumeric(a) && isNumeric(b) ? arithmetic(c, op, a, b) : undefined
+const numeric =
+  (op: Arithmetic): ScalarOperator =>
+  (c, [a, b]) =>
+    isNumeric(a) && isNumeric(b) ? arithmetic(c, op, a, b) : undefined
 
-const comparison = (op: Comparison): ScalarOperator => (c, [a, b]) => {
-  if (isNumeric(a) && isNumeric(b)) return compare(c, op, a, b)
-  return typeof a === 'string' && typeof b === 'string' ? compareTexts(op, a, b) : undefined
-}
+const comparison =
+  (op: Comparison): ScalarOperator =>
+  (c, [a, b]) => {
+    if (isNumeric(a) && isNumeric(b)) return compare(c, op, a, b)
+    return typeof a === 'string' && typeof b === 'string' ? compareTexts(op, a, b) : undefined
+  }
 
 function compareTexts(op: Comparison, a: string, b: string): boolean {
   const results = { eq: a === b, ne: a !== b, lt: a < b, le: a <= b, gt: a > b, ge: a >= b }
@@ -44,46 +61,67 @@ function compareTexts(op: Comparison, a: string, b: string): boolean {
 
 const holdsTensor = (value: Value | undefined) => value === undefined || value instanceof Tensor
 
-const equality = (wanted: boolean): ScalarOperator => (c, [a, b]) => {
-  if (a === undefined || b === undefined || holdsTensor(a) || holdsTensor(b)) return undefined
-  const equal = equalValues(c, a, b)
-  return wanted ? equal : not(c, equal)
-}
+const equality =
+  (wanted: boolean): ScalarOperator =>
+  (c, [a, b]) => {
+    if (a === undefined || b === undefined || holdsTensor(a) || holdsTensor(b)) return undefined
+    const equal = equalValues(c, a, b)
+    return wanted ? equal : not(c, equal)
+  }
 
-const identity = (wanted: boolean): ScalarOperator => (_, [a, b]) => (sameThing(a, b) ? wanted : !wanted)
+const identity =
+  (wanted: boolean): ScalarOperator =>
+  (_, [a, b]) =>
+    sameThing(a, b) ? wanted : !wanted
 
 function sameThing(a: Value | undefined, b: Value | undefined): boolean {
   return a === b
 }
 
-const logic = (op: 'And' | 'Or'): ScalarOperator => (c, [a, b]) => {
-  if (isInt(a) && isInt(b)) return typeof a === 'bigint' && typeof b === 'bigint' ? (op === 'And' ? a & b : a | b) : undefined
-  return isTruth(a) && isTruth(b) ? both(c, op, a, b) : undefined
-}
+const logic =
+  (op: 'And' | 'Or'): ScalarOperator =>
+  (c, [a, b]) => {
+    if (isInt(a) && isInt(b))
+      return typeof a === 'bigint' && typeof b === 'bigint' ? (op === 'And' ? a & b : a | b) : undefined
+    return isTruth(a) && isTruth(b) ? both(c, op, a, b) : undefined
+  }
 
 const isTruth = (value: Value | undefined): value is boolean | Scalar =>
   typeof value === 'boolean' || (value instanceof Scalar && value.type === 'bool')
 
-const float = (now: (x: number) => number, node: string): ScalarOperator => (c, [value]) =>
-  isNumeric(value) ? unaryFloat(c, value, now, node) : undefined
+const float =
+  (now: (x: number) => number, node: string): ScalarOperator =>
+  (c, [value]) =>
+    isNumeric(value) ? unaryFloat(c, value, now, node) : undefined
 
 /** floor and ceil give whole numbers. */
-const rounding = (now: (x: number) => number, node: string): ScalarOperator => (c, [value]) => {
-  if (isInt(value)) return value
-  return isNumeric(value) ? toWhole(c, unaryFloat(c, value, now, node)) : undefined
-}
+const rounding =
+  (now: (x: number) => number, node: string): ScalarOperator =>
+  (c, [value]) => {
+    if (isInt(value)) return value
+    return isNumeric(value) ? toWhole(c, unaryFloat(c, value, now, node)) : undefined
+  }
 
-const extreme = (op: 'min' | 'max'): ScalarOperator => (c, [a, b]) => {
-  if (isNumeric(a) && isNumeric(b)) return arithmetic(c, op, a, b)
-  if (b !== undefined || !(a instanceof List) || a.items.some(item => !isNumeric(item))) return undefined
-  const items = itemsOf(a) as readonly Numeric[]
-  return items.length === 0 ? refuse(`${op}() of an empty list`) : items.reduce((x, y) => arithmetic(c, op, x, y))
-}
+const extreme =
+  (op: 'min' | 'max'): ScalarOperator =>
+  (c, [a, b]) => {
+    if (isNumeric(a) && isNumeric(b)) return arithmetic(c, op, a, b)
+    if (b !== undefined || !(a instanceof List) || a.items.some(item => !isNumeric(item))) return undefined
+    const items = itemsOf(a) as readonly Numeric[]
+    return items.length === 0
+      ? refuse(`${op}() of an empty list`)
+      : items.reduce((x, y) => arithmetic(c, op, x, y))
+  }
 
-const quantifier = (op: 'And' | 'Or'): ScalarOperator => (c, [list]) => {
-  if (!(list instanceof List)) return undefined
-  return itemsOf(list).reduce<boolean | Scalar>((result, item) => both(c, op, result, toTruth(c, item)), op === 'And')
-}
+const quantifier =
+  (op: 'And' | 'Or'): ScalarOperator =>
+  (c, [list]) => {
+    if (!(list instanceof List)) return undefined
+    return itemsOf(list).reduce<boolean | Scalar>(
+      (result, item) => both(c, op, result, toTruth(c, item)),
+      op === 'And',
+    )
+  }
 
 function absolute(c: Context, value: Numeric): Value {
   if (typeof value === 'bigint') return value < 0n ? -value : value
@@ -95,7 +133,10 @@ function contains(c: Context, [holder, key]: readonly Value[]): Value | undefine
   if (holder instanceof Dict) return holder.entries.has(toKey(key ?? null))
   if (typeof holder === 'string') return typeof key === 'string' && holder.includes(key)
   if (!(holder instanceof List) || key === undefined) return undefined
-  return itemsOf(holder).reduce<boolean | Scalar>((any, item) => both(c, 'Or', any, equalValues(c, item, key)), false)
+  return itemsOf(holder).reduce<boolean | Scalar>(
+    (any, item) => both(c, 'Or', any, equalValues(c, item, key)),
+    false,
+  )
 }
 
 /** `"a {} b".format(x)`. */
@@ -174,7 +215,9 @@ function length(_: Context, [value]: readonly Value[]): Value | undefined {
   if (!(value instanceof List)) return undefined
   if (value.locked !== undefined) refuse(value.locked)
   if (value.scanned === undefined) return BigInt(value.items.length)
-  return value.items.length === 0 ? (value.scanned.stacked.shape[0] ?? 0n) : refuse('the length of a list that a loop extended')
+  return value.items.length === 0
+    ? (value.scanned.stacked.shape[0] ?? 0n)
+    : refuse('the length of a list that a loop extended')
 }
 
 function joined([a, b]: readonly Value[]): Value | undefined {

@@ -60,7 +60,12 @@ function parseArgument(text: string, keywordOnly: boolean): SchemaArgument {
   const plain = text.replace(/\([a-z]!?(?:\|[a-z])?(?: -> \*)?\)/g, '')
   const [declared = '', fallback] = plain.split(/=(.*)/s)
   const space = declared.lastIndexOf(' ')
-  return { name: declared.slice(space + 1), type: declared.slice(0, space), fallback: parseDefault(fallback), keywordOnly }
+  return {
+    name: declared.slice(space + 1),
+    type: declared.slice(0, space),
+    fallback: parseDefault(fallback),
+    keywordOnly,
+  }
 }
 
 function parseDefault(text: string | undefined): Value | undefined {
@@ -116,7 +121,8 @@ const tests: Readonly<Record<string, (value: Value) => boolean>> = {
 }
 
 function loosely(type: string, value: Value): boolean {
-  if (['Scalar', 'number', 'int', 'SymInt', 'float', 'bool'].includes(type) && value instanceof Tensor) return true
+  if (['Scalar', 'number', 'int', 'SymInt', 'float', 'bool'].includes(type) && value instanceof Tensor)
+    return true
   if (type === 'float') return isInt(value)
   return type === 'Device' && typeof value === 'string'
 }

@@ -29,7 +29,10 @@ export class StoredTensor {
   readonly strides: readonly number[]
   readonly quantised: Quantisation | undefined
 
-  constructor(storage: Storage, view: { offset: number; shape: number[]; strides: number[]; quantised?: Quantisation }) {
+  constructor(
+    storage: Storage,
+    view: { offset: number; shape: number[]; strides: number[]; quantised?: Quantisation },
+  ) {
     this.storage = storage
     this.offset = view.offset
     this.shape = view.shape
@@ -104,7 +107,9 @@ export class StoredTensor {
       refuse(`a tensor of shape [${shape.join(', ')}] does not fit into its storage ${shown(storage.key)}`)
     // A stride of zero lets a small file claim any amount of memory.
     if (this.byteLength > Math.max(storage.bytes * 16, 2 ** 26))
-      refuse(`a tensor of shape [${shape.join(', ')}] repeats its small storage ${shown(storage.key)} too often`)
+      refuse(
+        `a tensor of shape [${shape.join(', ')}] repeats its small storage ${shown(storage.key)} too often`,
+      )
   }
 }
 

@@ -33,7 +33,8 @@ export class Sym {
   readonly key: string
 
   constructor(terms: ReadonlyMap<string, Term>) {
-    if (terms.size > MAX_TERMS) refuse('the sizes of this model depend on each other in too complicated a way')
+    if (terms.size > MAX_TERMS)
+      refuse('the sizes of this model depend on each other in too complicated a way')
     this.terms = terms
     const sorted = [...terms].toSorted(([a], [b]) => (a < b ? -1 : 1))
     this.key = sorted.map(([name, term]) => showTerm(name, term.factor)).join('+')
@@ -248,7 +249,8 @@ function withoutAtoms(atoms: readonly Atom[], gone: readonly Atom[]): Atom[] | u
 
 /** The remainder with the sign of the divisor, as in Python. */
 export function modInts(a: Int, b: Int): Int {
-  if (typeof a === 'bigint' && typeof b === 'bigint') return a - (b === 0n ? refuse('division by zero') : floorDivBig(a, b)) * b
+  if (typeof a === 'bigint' && typeof b === 'bigint')
+    return a - (b === 0n ? refuse('division by zero') : floorDivBig(a, b)) * b
   const whole = exactQuotient(a, b)
   if (whole !== undefined) return 0n
   const limit = typeof b === 'bigint' && b > 0n ? b - 1n : undefined
@@ -260,8 +262,18 @@ export function minInts(a: Int, b: Int): Int {
   if (less !== undefined) return less ? a : b
   if (lessThan(b, a) === false) return a
   const [left, right] = [boundsOf(a), boundsOf(b)]
-  const min = left.min === undefined || right.min === undefined ? undefined : left.min < right.min ? left.min : right.min
-  const max = left.max === undefined ? right.max : right.max === undefined || left.max < right.max ? left.max : right.max
+  const min =
+    left.min === undefined || right.min === undefined
+      ? undefined
+      : left.min < right.min
+        ? left.min
+        : right.min
+  const max =
+    left.max === undefined
+      ? right.max
+      : right.max === undefined || left.max < right.max
+        ? left.max
+        : right.max
   return derived('min', ...inOrder(a, b), { min, max })
 }
 
@@ -270,7 +282,12 @@ export function maxInts(a: Int, b: Int): Int {
   if (less !== undefined) return less ? b : a
   if (lessThan(b, a) === false) return b
   const [left, right] = [boundsOf(a), boundsOf(b)]
-  const min = left.min === undefined ? right.min : right.min === undefined || left.min > right.min ? left.min : right.min
+  const min =
+    left.min === undefined
+      ? right.min
+      : right.min === undefined || left.min > right.min
+        ? left.min
+        : right.min
   return derived('max', ...inOrder(a, b), { min, max: undefined })
 }
 

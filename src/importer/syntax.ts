@@ -22,7 +22,7 @@ export type Statement = { readonly line: number } & (
   | { readonly kind: 'return'; readonly value: Expression }
   | { readonly kind: 'assign'; readonly target: Expression; readonly value: Expression }
   | { readonly kind: 'expression'; readonly value: Expression }
-  | { readonly kind: 'if'; readonly test: Expression; readonly then: Block; readonly otherwise: Block }
+  | { readonly kind: 'if'; readonly test: Expression; readonly whenTrue: Block; readonly whenFalse: Block }
   | { readonly kind: 'while'; readonly test: Expression; readonly body: Block }
   | { readonly kind: 'for'; readonly target: string; readonly items: Expression; readonly body: Block }
 )

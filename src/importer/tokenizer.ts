@@ -6,7 +6,8 @@ export interface Token {
   readonly line: number
 }
 
-const TOKEN = /[ \t]*(?:([A-Za-z_]\w*)|((?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?)|(\d+)|"((?:[^"\\\n]|\\.)*)"|(->|[()[\]{}:,.=-])|(#.*)?$)/y
+const TOKEN =
+  /[ \t]*(?:([A-Za-z_]\w*)|((?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?)|(\d+)|"((?:[^"\\\n]|\\.)*)"|(->|[()[\]{}:,.=-])|(#.*)?$)/y
 const MAX_DEPTH = 100
 const OPEN = new Set(['(', '[', '{'])
 const CLOSE = new Set([')', ']', '}'])
@@ -35,7 +36,12 @@ function depthChange(mark: string): number {
   return CLOSE.has(mark) ? -1 : 0
 }
 
-function indent(tokens: Token[], indents: number[], text: string, place: { file: string; line: number }): void {
+function indent(
+  tokens: Token[],
+  indents: number[],
+  text: string,
+  place: { file: string; line: number },
+): void {
   const width = text.length - text.trimStart().length
   if (width > (indents.at(-1) ?? 0)) {
     if (indents.length > MAX_DEPTH) throw refusal(`its code is nested more than ${MAX_DEPTH} deep`, place)
@@ -54,7 +60,8 @@ function tokensOf(text: string, file: string, line: number): Token[] {
   TOKEN.lastIndex = 0
   while (TOKEN.lastIndex < text.length) {
     const match = TOKEN.exec(text)
-    if (match === null) throw refusal('its code has a character that TorchScript does not print', { file, line })
+    if (match === null)
+      throw refusal('its code has a character that TorchScript does not print', { file, line })
     const token = toToken(match, line)
     if (token === undefined) return tokens
     tokens.push(token)
@@ -83,7 +90,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 function unescape(text: string): string {
   return text.replace(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|.)/g, (_, escape: string) => {
-    if (/^x/.test(escape) && escape.length === 3) return String.fromCharCode(Number.parseInt(escape.slice(1), 16))
+    if (/^x/.test(escape) && escape.length === 3)
+      return String.fromCharCode(Number.parseInt(escape.slice(1), 16))
     if (/^[0-7]/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8))
     return ESCAPES[escape] ?? escape
   })

@@ -58,7 +58,9 @@ export class TorchWorld implements PickleWorld {
 
   global(name: string): PickledGlobal {
     if (!PROGRAM.test(name) && !KNOWN.has(name) && storageDtype(name) === undefined)
-      refuse(`its pickle names ${shown(name)}, which is not among the names that PyTorch's own tensors and modules need`)
+      refuse(
+        `its pickle names ${shown(name)}, which is not among the names that PyTorch's own tensors and modules need`,
+      )
     return new PickledGlobal(name)
   }
 
@@ -69,7 +71,12 @@ export class TorchWorld implements PickleWorld {
 
   persistent(id: readonly Pickled[]): Pickled {
     const [kind, type, key, , count] = id
-    if (kind !== 'storage' || !(type instanceof PickledGlobal) || typeof key !== 'string' || typeof count !== 'bigint')
+    if (
+      kind !== 'storage' ||
+      !(type instanceof PickledGlobal) ||
+      typeof key !== 'string' ||
+      typeof count !== 'bigint'
+    )
       return refuse('its pickle refers to a storage in an unknown way')
     const dtype = storageDtype(type.name)
     if (dtype === undefined) return refuse(`its pickle has a storage of the unknown type ${shown(type.name)}`)
@@ -83,7 +90,9 @@ export class TorchWorld implements PickleWorld {
       case 'torch._utils._rebuild_tensor_v2':
         return rebuildTensor(args)
       case 'torch._utils._rebuild_parameter':
-        return args[0] instanceof PickledTensor ? args[0] : refuse('its pickle has a parameter that is no tensor')
+        return args[0] instanceof PickledTensor
+          ? args[0]
+          : refuse('its pickle has a parameter that is no tensor')
       case 'torch._utils._rebuild_qtensor':
         return rebuildQuantised(args)
       case 'torch.jit._pickle.restore_type_tag':
@@ -106,7 +115,13 @@ export class TorchWorld implements PickleWorld {
     const path = `${this.#folder}${key}`
     const entry = this.#zip.entries.get(path)
     if (entry === undefined) return refuse(`the storage ${shown(key)} is missing`)
-    const storage = { key: path, dtype, offset: this.#zip.storedOffset(entry), bytes: entry.size, zip: this.#zip }
+    const storage = {
+      key: path,
+      dtype,
+      offset: this.#zip.storedOffset(entry),
+      bytes: entry.size,
+      zip: this.#zip,
+    }
     this.#storages.set(key, storage)
     return storage
   }
@@ -126,7 +141,9 @@ function viewOf(offset: Pickled | undefined, size: Pickled | undefined, strides:
 }
 
 function wholes(value: Pickled | undefined): number[] {
-  return value instanceof PickledTuple ? value.items.map(whole) : refuse('its pickle has a tensor without a shape')
+  return value instanceof PickledTuple
+    ? value.items.map(whole)
+    : refuse('its pickle has a tensor without a shape')
 }
 
 function whole(value: Pickled | undefined): number {
@@ -138,7 +155,9 @@ function whole(value: Pickled | undefined): number {
 function rebuildQuantised(args: readonly Pickled[]): PickledTensor {
   const [storage, offset, size, strides, parameters] = args
   const quantised = quantisation(parameters)
-  return new PickledTensor(new StoredTensor(storageOf(storage), { ...viewOf(offset, size, strides), quantised }))
+  return new PickledTensor(
+    new StoredTensor(storageOf(storage), { ...viewOf(offset, size, strides), quantised }),
+  )
 }
 
 function quantisation(value: Pickled | undefined): Quantisation {

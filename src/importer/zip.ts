@@ -45,7 +45,8 @@ export class ZipFile {
 
   /** Bytes of the file itself. Refuses a range outside of it. */
   range(offset: number, length: number): Buffer {
-    if (offset < 0 || length < 0 || offset + length > this.fileSize) refuse('the file is truncated or damaged')
+    if (offset < 0 || length < 0 || offset + length > this.fileSize)
+      refuse('the file is truncated or damaged')
     const bytes = Buffer.allocUnsafe(length)
     let done = 0
     while (done < length) {
@@ -65,20 +66,25 @@ export class ZipFile {
 
   /** The content of an entry of at most `limit` bytes. */
   content(entry: ZipEntry, limit: number): Buffer {
-    if (entry.size > limit) refuse(`the entry ${shown(entry.name)} has ${entry.size} bytes; at most ${limit} are read`)
+    if (entry.size > limit)
+      refuse(`the entry ${shown(entry.name)} has ${entry.size} bytes; at most ${limit} are read`)
     const raw = this.range(this.#dataOffset(entry), entry.compressedSize)
     if (entry.method === 0) return raw
-    if (entry.method !== 8) refuse(`the entry ${shown(entry.name)} is compressed in an unknown way (${entry.method})`)
+    if (entry.method !== 8)
+      refuse(`the entry ${shown(entry.name)} is compressed in an unknown way (${entry.method})`)
     const content = inflate(raw, entry)
-    if (content.length !== entry.size) refuse(`the entry ${shown(entry.name)} does not have the size it declares`)
+    if (content.length !== entry.size)
+      refuse(`the entry ${shown(entry.name)} does not have the size it declares`)
     return content
   }
 
   #dataOffset(entry: ZipEntry): number {
     const header = this.range(entry.headerOffset, 30)
-    if (header.readUInt32LE(0) !== LOCAL_ENTRY) refuse(`the entry ${shown(entry.name)} is not where the directory says`)
+    if (header.readUInt32LE(0) !== LOCAL_ENTRY)
+      refuse(`the entry ${shown(entry.name)} is not where the directory says`)
     const offset = entry.headerOffset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28)
-    if (offset + entry.compressedSize > this.fileSize) refuse(`the entry ${shown(entry.name)} goes past the end of the file`)
+    if (offset + entry.compressedSize > this.fileSize)
+      refuse(`the entry ${shown(entry.name)} goes past the end of the file`)
     return offset
   }
 }
@@ -101,12 +107,14 @@ type Range = (offset: number, length: number) => Buffer
 
 function readDirectory(range: Range, fileSize: number): Map<string, ZipEntry> {
   const { offset, size, count } = findDirectory(range, fileSize)
-  if (count > MAX_ENTRIES || size > MAX_DIRECTORY) refuse(`the zip has ${count} entries; at most ${MAX_ENTRIES} are read`)
+  if (count > MAX_ENTRIES || size > MAX_DIRECTORY)
+    refuse(`the zip has ${count} entries; at most ${MAX_ENTRIES} are read`)
   const directory = range(offset, size)
   const entries = new Map<string, ZipEntry>()
   let at = 0
   for (let index = 0; index < count; index++) {
-    if (at + 46 > directory.length || directory.readUInt32LE(at) !== CENTRAL_ENTRY) refuse('the zip directory is damaged')
+    if (at + 46 > directory.length || directory.readUInt32LE(at) !== CENTRAL_ENTRY)
+      refuse('the zip directory is damaged')
     const nameLength = directory.readUInt16LE(at + 28)
     const extraLength = directory.readUInt16LE(at + 30)
     const next = at + 46 + nameLength + extraLength + directory.readUInt16LE(at + 32)
@@ -123,7 +131,11 @@ function readEntry(directory: Buffer, at: number, nameLength: number, extraLengt
   if ((directory.readUInt16LE(at + 8) & 1) !== 0) refuse('the zip is encrypted')
   const name = directory.toString('utf8', at + 46, at + 46 + nameLength)
   const extra = directory.subarray(at + 46 + nameLength, at + 46 + nameLength + extraLength)
-  const sizes = [directory.readUInt32LE(at + 24), directory.readUInt32LE(at + 20), directory.readUInt32LE(at + 42)]
+  const sizes = [
+    directory.readUInt32LE(at + 24),
+    directory.readUInt32LE(at + 20),
+    directory.readUInt32LE(at + 42),
+  ]
   const [size = 0, compressedSize = 0, headerOffset = 0] = withZip64(sizes, extra)
   return { name, method: directory.readUInt16LE(at + 10), compressedSize, size, headerOffset }
 }

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import * as ort from 'onnxruntime-node'
 
-const TYPES: Record<string, { type: ort.Tensor.Type; read(bytes: Buffer): ort.Tensor.DataTypeMap[ort.Tensor.Type] }> = {
+const TYPES: Record<
+  string,
+  { type: ort.Tensor.Type; read(bytes: Buffer): ort.Tensor.DataTypeMap[ort.Tensor.Type] }
+> = {
   '<f4': { type: 'float32', read: bytes => new Float32Array(aligned(bytes)) },
   '<f8': { type: 'float64', read: bytes => new Float64Array(aligned(bytes)) },
   '<i8': { type: 'int64', read: bytes => new BigInt64Array(aligned(bytes)) },

@@ -4,7 +4,9 @@ import * as ort from 'onnxruntime-node'
 export async function runModel(model: Uint8Array, inputs: readonly ort.Tensor[]): Promise<ort.Tensor[]> {
   const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3, intraOpNumThreads: 1 })
   try {
-    const feeds = Object.fromEntries(session.inputNames.map((name, index) => [name, inputs[index] as ort.Tensor]))
+    const feeds = Object.fromEntries(
+      session.inputNames.map((name, index) => [name, inputs[index] as ort.Tensor]),
+    )
     const results = await session.run(feeds)
     return session.outputNames.map(name => results[name] as ort.Tensor)
   } finally {

@@ -14,8 +14,10 @@ function withAttributes(c: Context, type: string, ref: Ref, attributes: Attribut
   return c.op(type, [ref], { dtype: ref.dtype, shape: ref.shape }, attributes)
 }
 
-const greater = (c: Context, x: Ref, limit: number): Ref => elementwise(c, 'Greater', [x, number(c, x, limit)], dtype.bool)
-const less = (c: Context, x: Ref, limit: number): Ref => elementwise(c, 'Less', [x, number(c, x, limit)], dtype.bool)
+const greater = (c: Context, x: Ref, limit: number): Ref =>
+  elementwise(c, 'Greater', [x, number(c, x, limit)], dtype.bool)
+const less = (c: Context, x: Ref, limit: number): Ref =>
+  elementwise(c, 'Less', [x, number(c, x, limit)], dtype.bool)
 
 export function clip(c: Context, x: Ref, min: number, max: number): Ref {
   return c.op('Clip', [x, number(c, x, min), number(c, x, max)], { dtype: x.dtype, shape: x.shape })
@@ -35,12 +37,16 @@ function elu(c: Context, a: Arguments): Ref {
 }
 
 function selu(c: Context, a: Arguments): Ref {
-  return withAttributes(c, 'Selu', a.ref('self'), { alpha: { float: 1.6732632423543772 }, gamma: { float: 1.0507009873554805 } })
+  return withAttributes(c, 'Selu', a.ref('self'), {
+    alpha: { float: 1.6732632423543772 },
+    gamma: { float: 1.0507009873554805 },
+  })
 }
 
 function gelu(c: Context, a: Arguments): Ref {
   const approximate = a.text('approximate')
-  if (approximate !== 'none' && approximate !== 'tanh') return refuse(`its argument approximate is ${approximate}`)
+  if (approximate !== 'none' && approximate !== 'tanh')
+    return refuse(`its argument approximate is ${approximate}`)
   return withAttributes(c, 'Gelu', a.ref('self'), { approximate: { string: approximate } })
 }
 
@@ -97,10 +103,15 @@ function glu(c: Context, a: Arguments): Ref {
 function hardshrink(c: Context, a: Arguments): Ref {
   const x = a.ref('self')
   const limit = a.float('lambd')
-  const small = elementwise(c, 'And', [
-    elementwise(c, 'GreaterOrEqual', [x, number(c, x, -limit)], dtype.bool),
-    elementwise(c, 'LessOrEqual', [x, number(c, x, limit)], dtype.bool),
-  ], dtype.bool)
+  const small = elementwise(
+    c,
+    'And',
+    [
+      elementwise(c, 'GreaterOrEqual', [x, number(c, x, -limit)], dtype.bool),
+      elementwise(c, 'LessOrEqual', [x, number(c, x, limit)], dtype.bool),
+    ],
+    dtype.bool,
+  )
   return where(c, small, number(c, x, 0), x)
 }
 
@@ -134,13 +145,17 @@ const dropout: Operator = (c, a) => {
   return a.tensor('input')
 }
 
-const onFloats = (work: (c: Context, x: Ref) => Ref): Operator => (c, a) => work(c, toFloating(c, a.ref('self')))
+const onFloats =
+  (work: (c: Context, x: Ref) => Ref): Operator =>
+  (c, a) =>
+    work(c, toFloating(c, a.ref('self')))
 
 /** Activation functions, and dropout. */
 export const activations: Operators = {
   relu,
   relu6: (c, a) => clip(c, a.ref('self'), 0, 6),
-  leaky_relu: (c, a) => withAttributes(c, 'LeakyRelu', a.ref('self'), { alpha: { float: a.float('negative_slope') } }),
+  leaky_relu: (c, a) =>
+    withAttributes(c, 'LeakyRelu', a.ref('self'), { alpha: { float: a.float('negative_slope') } }),
   elu,
   celu: (c, a) => withAttributes(c, 'Celu', a.ref('self'), { alpha: { float: a.float('alpha') } }),
   selu,

@@ -9,10 +9,15 @@ import { Ref, type Element } from '../ref.ts'
 import { addInts, boundsOf, floorDivInts, modInts, mulInts, subInts, Sym, type Int } from '../sym.ts'
 import { Tensor } from '../tensor.ts'
 import { isInt, type Value } from '../values.ts'
-import { add, div, mul, notRef, number, sub, truncate, unary, where } from './pointwise.ts'
+import { add, div, notRef, number, sub, truncate, unary, where } from './pointwise.ts'
 
 /** The two operands in the type that PyTorch computes in. */
-export function promoted(c: Context, a: Arguments, names: readonly [string, string] = ['self', 'other'], atLeast?: Dtype): [Ref, Ref] {
+export function promoted(
+  c: Context,
+  a: Arguments,
+  names: readonly [string, string] = ['self', 'other'],
+  atLeast?: Dtype,
+): [Ref, Ref] {
   const operands = names.map(name => operand(a.value(name), name))
   return together(c, operands, atLeast) as [Ref, Ref]
 }
@@ -20,7 +25,8 @@ export function promoted(c: Context, a: Arguments, names: readonly [string, stri
 /** Operands in their common type; `atLeast` lifts whole numbers to it. */
 export function together(c: Context, operands: readonly Operand[], atLeast?: Dtype): Ref[] {
   const common = resultType(operands)
-  const type = atLeast !== undefined && factsOf(common).category < factsOf(atLeast).category ? atLeast : common
+  const type =
+    atLeast !== undefined && factsOf(common).category < factsOf(atLeast).category ? atLeast : common
   return operands.map(each => toRef(c, each, type))
 }
 
@@ -52,7 +58,10 @@ function scaled(c: Context, a: Arguments, ref: Ref): Ref {
 
 function plus(c: Context, a: Arguments): Ref {
   const [x, y] = promoted(c, a)
-  if (x.dtype === dtype.bool) return a.value('alpha') === 1n ? elementwise(c, 'Or', [x, y]) : refuse('truth values are added with a factor')
+  if (x.dtype === dtype.bool)
+    return a.value('alpha') === 1n
+      ? elementwise(c, 'Or', [x, y])
+      : refuse('truth values are added with a factor')
   const other = scaled(c, a, y)
   return fold(x, other, addInts) ?? elementwise(c, 'Add', [x, other])
 }
@@ -99,7 +108,12 @@ function floorDivide(c: Context, x: Ref, y: Ref): Ref {
   const exact = div(c, elementwise(c, 'Sub', [x, rest]), y)
   const lowered = where(c, wrongSign(c, rest, y), sub(c, exact, 1), exact)
   const floored = unary(c, 'Floor', lowered)
-  const late = elementwise(c, 'Greater', [elementwise(c, 'Sub', [lowered, floored]), number(c, x, 0.5)], dtype.bool)
+  const late = elementwise(
+    c,
+    'Greater',
+    [elementwise(c, 'Sub', [lowered, floored]), number(c, x, 0.5)],
+    dtype.bool,
+  )
   const result = where(c, late, add(c, floored, 1), floored)
   // Division by zero gives what plain division gives.
   const zero = elementwise(c, 'Equal', [y, number(c, y, 0)], dtype.bool)
@@ -146,22 +160,28 @@ function wholePower(c: Context, x: Ref, y: Ref, exponent: Value): Ref {
 }
 
 /** The larger or smaller; ONNX Runtime hands not-a-number on, as PyTorch does. */
-const extreme = (type: string): Operator => (c, a) => {
-  const [x, y] = promoted(c, a)
-  return elementwise(c, x.dtype === dtype.bool ? (type === 'Max' ? 'Or' : 'And') : type, [x, y])
-}
+const extreme =
+  (type: string): Operator =>
+  (c, a) => {
+    const [x, y] = promoted(c, a)
+    return elementwise(c, x.dtype === dtype.bool ? (type === 'Max' ? 'Or' : 'And') : type, [x, y])
+  }
 
 /** `max` and `min` that prefer a number over not-a-number. */
-const numberExtreme = (type: string): Operator => (c, a) => {
-  const [x, y] = promoted(c, a)
-  const result = elementwise(c, type, [x, y])
-  if (!isFloating(x.dtype)) return result
-  const missing = (ref: Ref) => c.op('IsNaN', [ref], { dtype: dtype.bool, shape: ref.shape })
-  return where(c, missing(x), y, where(c, missing(y), x, result))
-}
+const numberExtreme =
+  (type: string): Operator =>
+  (c, a) => {
+    const [x, y] = promoted(c, a)
+    const result = elementwise(c, type, [x, y])
+    if (!isFloating(x.dtype)) return result
+    const missing = (ref: Ref) => c.op('IsNaN', [ref], { dtype: dtype.bool, shape: ref.shape })
+    return where(c, missing(x), y, where(c, missing(y), x, result))
+  }
 
 function clamp(c: Context, a: Arguments, names: readonly [string | undefined, string | undefined]): Ref {
-  const [min, max] = names.map(name => (name === undefined || a.value(name) === null ? undefined : operand(a.value(name), name)))
+  const [min, max] = names.map(name =>
+    name === undefined || a.value(name) === null ? undefined : operand(a.value(name), name),
+  )
   const self = a.ref('self')
   const operands = [self, min, max].filter(each => each !== undefined)
   const type = resultType(operands)
@@ -170,68 +190,28 @@ function clamp(c: Context, a: Arguments, names: readonly [string | undefined, st
   return max === undefined ? result : elementwise(c, 'Min', [result, toRef(c, max, type)])
 }
 
-const comparison = (op: Comparison): Operator => (c, a) => {
-  const [x, y] = promoted(c, a)
-  if (x.dtype !== dtype.bool || op === 'eq' || op === 'ne') return compareRefs(c, op, x, y)
-  return compareRefs(c, op, cast(c, x, dtype.int32), cast(c, y, dtype.int32))
-}
+const comparison =
+  (op: Comparison): Operator =>
+  (c, a) => {
+    const [x, y] = promoted(c, a)
+    if (x.dtype !== dtype.bool || op === 'eq' || op === 'ne') return compareRefs(c, op, x, y)
+    return compareRefs(c, op, cast(c, x, dtype.int32), cast(c, y, dtype.int32))
+  }
 
-const logical = (type: string): Operator => (c, a) => {
-  const truths = ['self', 'other'].map(name => cast(c, a.ref(name), dtype.bool))
-  return elementwise(c, type, truths)
-}
+const logical =
+  (type: string): Operator =>
+  (c, a) => {
+    const truths = ['self', 'other'].map(name => cast(c, a.ref(name), dtype.bool))
+    return elementwise(c, type, truths)
+  }
 
-const bitwise = (onTruth: string, onBits: string): Operator => (c, a) => {
-  const [x, y] = promoted(c, a)
-  if (isFloating(x.dtype)) return refuse('it is not defined for fractions')
-  return elementwise(c, x.dtype === dtype.bool ? onTruth : onBits, [x, y])
-}
-
-/** The angle of (x, y), from arcus tangens and the signs. */
-function atan2(c: Context, a: Arguments): Ref {
-  const [y, x] = promoted(c, a, undefined, dtype.float32)
-  if (x.dtype !== dtype.float32) return refuse('it is supported for float32 only')
-  const zero = number(c, x, 0)
-  const negative = elementwise(c, 'Less', [x, zero], dtype.bool)
-  const [below, still] = [elementwise(c, 'Less', [y, zero], dtype.bool), elementwise(c, 'Equal', [x, zero], dtype.bool)]
-  const angle = unary(c, 'Atan', div(c, y, where(c, still, number(c, x, 1), x)))
-  const turned = add(c, angle, where(c, below, number(c, x, -Math.PI), number(c, x, Math.PI)))
-  const upright = mul(c, unary(c, 'Sign', y), Math.PI / 2)
-  return where(c, still, upright, where(c, negative, turned, angle))
-}
-
-function lerp(c: Context, a: Arguments): Ref {
-  const [x, y] = promoted(c, a, ['self', 'end'])
-  const weight = toRef(c, operand(a.value('weight'), 'weight'), x.dtype)
-  return elementwise(c, 'Add', [x, elementwise(c, 'Mul', [elementwise(c, 'Sub', [y, x]), weight])])
-}
-
-const addCombined = (type: string): Operator => (c, a) => {
-  const operands = ['self', 'tensor1', 'tensor2'].map(name => operand(a.value(name), name))
-  const [x, y, z] = together(c, operands)
-  if (x === undefined || y === undefined || z === undefined) return refuse('an argument is missing')
-  const value = toRef(c, operand(a.value('value'), 'value'), x.dtype)
-  return elementwise(c, 'Add', [x, elementwise(c, 'Mul', [value, elementwise(c, type, [y, z])])])
-}
-
-/** log(exp(x) + exp(y)) without overflow. */
-function logAddExp(c: Context, a: Arguments): Ref {
-  const [x, y] = promoted(c, a)
-  const top = elementwise(c, 'Max', [x, y])
-  const distance = unary(c, 'Neg', unary(c, 'Abs', elementwise(c, 'Sub', [x, y])))
-  return elementwise(c, 'Add', [top, unary(c, 'Log', add(c, unary(c, 'Exp', distance), 1))])
-}
-
-function xlogy(c: Context, a: Arguments): Ref {
-  const [x, y] = promoted(c, a, undefined, dtype.float32)
-  const zero = elementwise(c, 'Equal', [x, number(c, x, 0)], dtype.bool)
-  return where(c, zero, number(c, x, 0), elementwise(c, 'Mul', [x, unary(c, 'Log', y)]))
-}
-
-function hypot(c: Context, a: Arguments): Ref {
-  const [x, y] = promoted(c, a)
-  return unary(c, 'Sqrt', elementwise(c, 'Add', [elementwise(c, 'Mul', [x, x]), elementwise(c, 'Mul', [y, y])]))
-}
+const bitwise =
+  (onTruth: string, onBits: string): Operator =>
+  (c, a) => {
+    const [x, y] = promoted(c, a)
+    if (isFloating(x.dtype)) return refuse('it is not defined for fractions')
+    return elementwise(c, x.dtype === dtype.bool ? onTruth : onBits, [x, y])
+  }
 
 /** Arithmetic, comparisons and logic on two tensors, or a tensor and a number. */
 export const arithmetic: Operators = {
@@ -276,12 +256,4 @@ export const arithmetic: Operators = {
   __and__: bitwise('And', 'BitwiseAnd'),
   __or__: bitwise('Or', 'BitwiseOr'),
   __xor__: bitwise('Xor', 'BitwiseXor'),
-  atan2,
-  arctan2: atan2,
-  lerp,
-  addcmul: addCombined('Mul'),
-  addcdiv: addCombined('Div'),
-  logaddexp: logAddExp,
-  xlogy,
-  hypot,
 }

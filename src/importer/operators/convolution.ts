@@ -36,7 +36,8 @@ function batched(c: Context, parts: Parts, work: (parts: Parts) => Ref): Ref {
   if (!isFloating(input.dtype)) return refuse('it needs a floating-point tensor')
   if (input.dtype !== weight.dtype) return refuse('its input and its weight have different types')
   if (input.rank === weight.rank) return work(parts)
-  if (input.rank !== weight.rank - 1) return refuse(`its input has the shape ${showShape(input.shape)}, its weight ${showShape(weight.shape)}`)
+  if (input.rank !== weight.rank - 1)
+    return refuse(`its input has the shape ${showShape(input.shape)}, its weight ${showShape(weight.shape)}`)
   return squeeze(c, work({ ...parts, input: unsqueeze(c, input, [0]) }), [0])
 }
 
@@ -60,7 +61,10 @@ function convolve(c: Context, parts: Parts, geometry: Geometry): Ref {
     checkChannels(input, mulInts(sizeAt(weight, 1), BigInt(geometry.groups)))
     const kernel = weight.shape.slice(2).map((_, axis) => staticSize(weight, axis + 2))
     const sizes = kernel.map((size, axis) => {
-      const padded = addInts(sizeAt(input, axis + 2), BigInt((geometry.pads[axis] ?? 0) + (geometry.pads[axis + kernel.length] ?? 0)))
+      const padded = addInts(
+        sizeAt(input, axis + 2),
+        BigInt((geometry.pads[axis] ?? 0) + (geometry.pads[axis + kernel.length] ?? 0)),
+      )
       return windows(padded, (geometry.dilation[axis] ?? 1) * (size - 1) + 1, geometry.stride[axis] ?? 1)
     })
     const shape = [sizeAt(input, 0), sizeAt(weight, 0), ...sizes]
@@ -68,7 +72,12 @@ function convolve(c: Context, parts: Parts, geometry: Geometry): Ref {
   })
 }
 
-function convolveTransposed(c: Context, parts: Parts, geometry: Geometry, outputPadding: readonly number[]): Ref {
+function convolveTransposed(
+  c: Context,
+  parts: Parts,
+  geometry: Geometry,
+  outputPadding: readonly number[],
+): Ref {
   return batched(c, parts, ({ input, weight, bias }) => {
     checkChannels(input, sizeAt(weight, 0))
     const kernel = weight.shape.slice(2).map((_, axis) => staticSize(weight, axis + 2))
@@ -96,7 +105,10 @@ function withMode(mode: string, geometry: Geometry, kernel: readonly number[]): 
   if (mode === 'valid') return { ...geometry, pads: kernel.flatMap(() => [0, 0]) }
   if (mode !== 'same') return refuse(`its padding ${mode} is not known`)
   const totals = kernel.map((size, axis) => (geometry.dilation[axis] ?? 1) * (size - 1))
-  return { ...geometry, pads: [...totals.map(total => Math.floor(total / 2)), ...totals.map(total => Math.ceil(total / 2))] }
+  return {
+    ...geometry,
+    pads: [...totals.map(total => Math.floor(total / 2)), ...totals.map(total => Math.ceil(total / 2))],
+  }
 }
 
 function conv(c: Context, a: Arguments): Ref {
@@ -133,10 +145,29 @@ function transposed(c: Context, a: Arguments): Ref {
 function temporal(c: Context, a: Arguments): Ref {
   const [input, weight, bias] = [a.ref('self'), a.ref('weight'), a.ref('bias')]
   const pad = a.number('pad')
-  const swapped = c.op('Transpose', [input], { dtype: input.dtype, shape: [1, 2, 0].map(axis => sizeAt(input, axis)) }, { perm: { ints: [1, 2, 0] } })
-  const kernel = c.op('Transpose', [weight], { dtype: weight.dtype, shape: [2, 1, 0].map(axis => sizeAt(weight, axis)) }, { perm: { ints: [2, 1, 0] } })
-  const result = convolve(c, { input: swapped, weight: kernel, bias: reshape(c, bias, [sizeAt(kernel, 0)]) }, { stride: [1], pads: [pad, pad], dilation: [1], groups: 1 })
-  return c.op('Transpose', [result], { dtype: result.dtype, shape: [2, 0, 1].map(axis => sizeAt(result, axis)) }, { perm: { ints: [2, 0, 1] } })
+  const swapped = c.op(
+    'Transpose',
+    [input],
+    { dtype: input.dtype, shape: [1, 2, 0].map(axis => sizeAt(input, axis)) },
+    { perm: { ints: [1, 2, 0] } },
+  )
+  const kernel = c.op(
+    'Transpose',
+    [weight],
+    { dtype: weight.dtype, shape: [2, 1, 0].map(axis => sizeAt(weight, axis)) },
+    { perm: { ints: [2, 1, 0] } },
+  )
+  const result = convolve(
+    c,
+    { input: swapped, weight: kernel, bias: reshape(c, bias, [sizeAt(kernel, 0)]) },
+    { stride: [1], pads: [pad, pad], dilation: [1], groups: 1 },
+  )
+  return c.op(
+    'Transpose',
+    [result],
+    { dtype: result.dtype, shape: [2, 0, 1].map(axis => sizeAt(result, axis)) },
+    { perm: { ints: [2, 0, 1] } },
+  )
 }
 
 /** Convolutions. */
@@ -152,4 +183,3 @@ export const convolution: Operators = {
   conv_transpose3d: transposed,
   conv_tbc: temporal,
 }
-

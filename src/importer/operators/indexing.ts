@@ -1,18 +1,32 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { dtype, factsOf, isFloating } from '../dtypes.ts'
-import { broadcastAll, cast, concat, elementwise, expand, operand, reshape, resultType, sizeAt, toRef, transpose, unsqueeze } from '../emit.ts'
+import {
+  broadcastAll,
+  cast,
+  concat,
+  elementwise,
+  expand,
+  operand,
+  reshape,
+  resultType,
+  sizeAt,
+  toRef,
+  transpose,
+  unsqueeze,
+} from '../emit.ts'
 import type { Operator, Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
-import { product, sameInt, type Int } from '../sym.ts'
+import { product, type Int } from '../sym.ts'
 import { Tensor } from '../tensor.ts'
 import type { Value } from '../values.ts'
-import { filled } from './creation.ts'
 import { notRef, where } from './pointwise.ts'
 
-function toIndex(c: Context, ref: Ref): Ref {
-  if (isFloating(ref.dtype) || ref.dtype === dtype.bool) return refuse(`it indexes with ${factsOf(ref.dtype).name}`)
+/** Whole numbers as int64. */
+export function toIndex(c: Context, ref: Ref): Ref {
+  if (isFloating(ref.dtype) || ref.dtype === dtype.bool)
+    return refuse(`it indexes with ${factsOf(ref.dtype).name}`)
   return cast(c, ref, dtype.int64)
 }
 
@@ -38,7 +52,12 @@ function gatherElements(c: Context, a: Arguments): Ref {
   a.ignore('sparse_grad')
   const axis = a.axis('dim', ref.rank)
   if (ref.rank === 0) return refuse('it gathers from a tensor without dimensions')
-  return c.op('GatherElements', [ref, index], { dtype: ref.dtype, shape: index.shape }, { axis: { int: axis } })
+  return c.op(
+    'GatherElements',
+    [ref, index],
+    { dtype: ref.dtype, shape: index.shape },
+    { axis: { int: axis } },
+  )
 }
 
 function takeAlong(c: Context, a: Arguments): Ref {
@@ -49,9 +68,19 @@ function takeAlong(c: Context, a: Arguments): Ref {
   }
   const axis = a.axis('dim', ref.rank)
   const all = broadcastAll([ref, index].map(each => each.shape.map((size, at) => (at === axis ? 1n : size))))
-  const spread = (each: Ref) => expand(c, each, all.map((size, at) => (at === axis ? sizeAt(each, axis) : size)))
+  const spread = (each: Ref) =>
+    expand(
+      c,
+      each,
+      all.map((size, at) => (at === axis ? sizeAt(each, axis) : size)),
+    )
   const [data, places] = [spread(ref), spread(index)]
-  return c.op('GatherElements', [data, places], { dtype: ref.dtype, shape: places.shape }, { axis: { int: axis } })
+  return c.op(
+    'GatherElements',
+    [data, places],
+    { dtype: ref.dtype, shape: places.shape },
+    { axis: { int: axis } },
+  )
 }
 
 function take(c: Context, a: Arguments): Ref {
@@ -70,7 +99,15 @@ interface Indexed {
 }
 
 function indexList(a: Arguments): (Ref | undefined)[] {
-  return a.list('indices').map(value => (value === null ? undefined : value instanceof Tensor ? value.ref : refuse('it indexes with something that is no tensor')))
+  return a
+    .list('indices')
+    .map(value =>
+      value === null
+        ? undefined
+        : value instanceof Tensor
+          ? value.ref
+          : refuse('it indexes with something that is no tensor'),
+    )
 }
 
 /** Advanced indexing: brings the indexed axes to the front and stacks the indices, broadcast, into coordinates. */
@@ -82,15 +119,26 @@ function coordinates(c: Context, self: Ref, indices: readonly (Ref | undefined)[
   const shape = broadcastAll(given.map(index => index.shape))
   const order = [...axes, ...self.shape.map((_, axis) => axis).filter(axis => !axes.includes(axis))]
   const columns = given.map(index => unsqueeze(c, expand(c, toIndex(c, index), shape), [shape.length]))
-  return { data: transpose(c, self, order), order, places: concat(c, columns, shape.length, BigInt(columns.length)), shape, axes }
+  return {
+    data: transpose(c, self, order),
+    order,
+    places: concat(c, columns, shape.length, BigInt(columns.length)),
+    shape,
+    axes,
+  }
 }
 
-function index(c: Context, a: Arguments): Ref | Value {
+function pickElements(c: Context, a: Arguments): Ref | Value {
   const self = a.ref('self')
   const indices = indexList(a)
   if (indices.every(each => each === undefined)) return a.tensor('self')
   const only = indices.filter(each => each !== undefined)
-  if (only.length === 1 && only[0] !== undefined && only[0].dtype !== dtype.bool && only[0].dtype !== dtype.uint8)
+  if (
+    only.length === 1 &&
+    only[0] !== undefined &&
+    only[0].dtype !== dtype.bool &&
+    only[0].dtype !== dtype.uint8
+  )
     return gather(c, self, toIndex(c, only[0]), indices.indexOf(only[0]))
   const { data, places, shape, axes } = coordinates(c, self, indices)
   const rest = data.shape.slice(axes.length)
@@ -115,100 +163,69 @@ function indexPut(c: Context, a: Arguments): Ref {
   a.ignore('unsafe')
   const indices = indexList(a)
   const [mask] = indices
-  if (mask !== undefined && indices.length === 1 && mask.dtype === dtype.bool) return putMasked(c, self, mask, { values, accumulate })
+  if (mask !== undefined && indices.length === 1 && mask.dtype === dtype.bool)
+    return putMasked(c, self, mask, { values, accumulate })
   const { data, order, places, shape, axes } = coordinates(c, self, indices)
   const target = [...shape, ...data.shape.slice(axes.length)]
   const inner = resultOrder(axes, shape.length, target.length)
   const natural = inner.map(axis => target[axis] ?? 1n)
-  const updates = transpose(c, expand(c, values, natural), inner.map((_, axis) => inner.indexOf(axis)))
-  const written = c.op('ScatterND', [data, places, updates], { dtype: self.dtype, shape: data.shape }, accumulate ? { reduction: { string: 'add' } } : {})
-  return transpose(c, written, order.map((_, axis) => order.indexOf(axis)))
+  const updates = transpose(
+    c,
+    expand(c, values, natural),
+    inner.map((_, axis) => inner.indexOf(axis)),
+  )
+  const written = c.op(
+    'ScatterND',
+    [data, places, updates],
+    { dtype: self.dtype, shape: data.shape },
+    accumulate ? { reduction: { string: 'add' } } : {},
+  )
+  return transpose(
+    c,
+    written,
+    order.map((_, axis) => order.indexOf(axis)),
+  )
 }
 
-function putMasked(c: Context, self: Ref, mask: Ref, { values, accumulate }: { values: Ref; accumulate: boolean }): Ref {
-  if (values.rank > 0 && product(values.shape) !== 1n) return refuse('it writes as many values as a mask picks: that depends on the data')
+function putMasked(
+  c: Context,
+  self: Ref,
+  mask: Ref,
+  { values, accumulate }: { values: Ref; accumulate: boolean },
+): Ref {
+  if (values.rank > 0 && product(values.shape) !== 1n)
+    return refuse('it writes as many values as a mask picks: that depends on the data')
   const wide = reshape(c, mask, [...mask.shape, ...self.shape.slice(mask.rank).map(() => 1n)])
   const value = expand(c, reshape(c, values, []), self.shape)
-  return where(c, expand(c, wide, self.shape), accumulate ? elementwise(c, 'Add', [self, value]) : value, self)
-}
-
-function scatter(c: Context, a: Arguments): Ref {
-  const self = a.ref('self')
-  const index = toIndex(c, a.ref('index'))
-  const source = a.has('src') ? cast(c, sameExtent(a.ref('src'), index), self.dtype) : filled(c, index.shape, operand(a.value('value'), 'value'), self.dtype)
-  const kind = a.has('reduce') ? a.text('reduce') : 'none'
-  return scattered(c, { self, index, source, axis: a.axis('dim', self.rank) }, REDUCTIONS[kind] ?? refuse(`its reduction ${kind} is not supported`))
-}
-
-const REDUCTIONS: Readonly<Record<string, string>> = { none: 'none', add: 'add', multiply: 'mul', sum: 'add', prod: 'mul', amax: 'max', amin: 'min' }
-
-/** Only as much of the source is used as there are indices; a larger one is refused. */
-function sameExtent(source: Ref, index: Ref): Ref {
-  const same = source.rank === index.rank && source.shape.every((size, axis) => sameInt(size, sizeAt(index, axis)))
-  return same ? source : refuse('its source has another shape than its index')
-}
-
-interface Scatter {
-  readonly self: Ref
-  readonly index: Ref
-  readonly source: Ref
-  readonly axis: number
-}
-
-function scattered(c: Context, { self, index: places, source, axis }: Scatter, reduction: string): Ref {
-  const attributes = { axis: { int: axis }, ...(reduction === 'none' ? {} : { reduction: { string: reduction } }) }
-  if (self.dtype === dtype.bool) {
-    const bytes = c.op('ScatterElements', [cast(c, self, dtype.uint8), places, cast(c, source, dtype.uint8)], { dtype: dtype.uint8, shape: self.shape }, attributes)
-    return cast(c, bytes, dtype.bool)
-  }
-  return c.op('ScatterElements', [self, places, source], { dtype: self.dtype, shape: self.shape }, attributes)
-}
-
-function scatterAdd(c: Context, a: Arguments): Ref {
-  const self = a.ref('self')
-  const places = toIndex(c, a.ref('index'))
-  const source = cast(c, sameExtent(a.ref('src'), places), self.dtype)
-  return scattered(c, { self, index: places, source, axis: a.axis('dim', self.rank) }, 'add')
-}
-
-function scatterReduce(c: Context, a: Arguments): Ref {
-  const self = a.ref('self')
-  const places = toIndex(c, a.ref('index'))
-  const kind = a.text('reduce')
-  if (!a.bool('include_self') || kind === 'mean') return refuse('it is supported with include_self and without mean only')
-  const source = cast(c, sameExtent(a.ref('src'), places), self.dtype)
-  return scattered(c, { self, index: places, source, axis: a.axis('dim', self.rank) }, REDUCTIONS[kind] ?? refuse(`its reduction ${kind} is not known`))
-}
-
-/** Whole slices along an axis are written, added or filled. */
-const indexWrite = (kind: 'add' | 'copy' | 'fill'): Operator => (c, a) => {
-  const self = a.ref('self')
-  const axis = a.axis('dim', self.rank)
-  const places = toIndex(c, a.ref('index'))
-  const flat = places.rank === 0 ? unsqueeze(c, places, [0]) : places
-  const shape = self.shape.map((size, each) => (each === axis ? sizeAt(flat, 0) : size))
-  const wide = expand(c, reshape(c, flat, shape.map((_, each) => (each === axis ? sizeAt(flat, 0) : 1n))), shape)
-  if (kind === 'fill') return scattered(c, { self, index: wide, source: filled(c, shape, operand(a.value('value'), 'value'), self.dtype), axis }, 'none')
-  const given = cast(c, a.ref('source'), self.dtype)
-  const alpha = kind === 'add' ? a.value('alpha') : 1n
-  const source = alpha === 1n ? given : elementwise(c, 'Mul', [given, toRef(c, operand(alpha, 'alpha'), self.dtype)])
-  return scattered(c, { self, index: wide, source, axis }, kind === 'add' ? 'add' : 'none')
+  return where(
+    c,
+    expand(c, wide, self.shape),
+    accumulate ? elementwise(c, 'Add', [self, value]) : value,
+    self,
+  )
 }
 
 function oneHot(c: Context, a: Arguments): Ref {
   const ref = toIndex(c, a.ref('self'))
   const classes = a.number('num_classes')
   if (classes < 1) return refuse('its number of classes depends on the data')
-  const columns = c.g.known(dtype.int64, [classes], Array.from({ length: classes }, (_, at) => BigInt(at)))
+  const columns = c.g.known(
+    dtype.int64,
+    [classes],
+    Array.from({ length: classes }, (_, at) => BigInt(at)),
+  )
   return cast(c, elementwise(c, 'Equal', [unsqueeze(c, ref, [ref.rank]), columns], dtype.bool), dtype.int64)
 }
 
 function choose(c: Context, a: Arguments): Ref {
-  if (!a.has('other') && !a.has('self')) return refuse('where() with a condition only gives as many places as the data have')
+  if (!a.has('other') && !a.has('self'))
+    return refuse('where() with a condition only gives as many places as the data have')
   const operands = ['self', 'other'].map(name => operand(a.value(name), name))
   const type = resultType(operands)
   const [x, y] = operands.map(each => toRef(c, each, type))
-  return x === undefined || y === undefined ? refuse('an argument is missing') : where(c, cast(c, a.ref('condition'), dtype.bool), x, y)
+  return x === undefined || y === undefined
+    ? refuse('an argument is missing')
+    : where(c, cast(c, a.ref('condition'), dtype.bool), x, y)
 }
 
 function maskedFill(c: Context, a: Arguments): Ref {
@@ -217,7 +234,12 @@ function maskedFill(c: Context, a: Arguments): Ref {
   const mask = cast(c, a.ref('mask'), dtype.bool)
   if (self.dtype === dtype.bool) {
     const filledIn = elementwise(c, 'And', [mask, value], dtype.bool)
-    return elementwise(c, 'Or', [filledIn, elementwise(c, 'And', [notRef(c, mask), self], dtype.bool)], dtype.bool)
+    return elementwise(
+      c,
+      'Or',
+      [filledIn, elementwise(c, 'And', [notRef(c, mask), self], dtype.bool)],
+      dtype.bool,
+    )
   }
   return where(c, mask, value, self)
 }
@@ -231,15 +253,9 @@ export const indexing: Operators = {
   gather: gatherElements,
   take_along_dim: takeAlong,
   take,
-  index,
+  index: pickElements,
   index_put: indexPut,
   _index_put_impl: indexPut,
-  scatter,
-  scatter_add: scatterAdd,
-  scatter_reduce: scatterReduce,
-  index_add: indexWrite('add'),
-  index_copy: indexWrite('copy'),
-  index_fill: indexWrite('fill'),
   one_hot: oneHot,
   where: choose,
   masked_fill: maskedFill,

@@ -1,11 +1,23 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
-import { dtype } from '../dtypes.ts'
-import { agreed, broadcastAll, cast, concat, expand, numberRef, operand, reshape, resultType, showShape, sizeAt, sliceAxis, staticSize, toRef, transpose, unsqueeze } from '../emit.ts'
+import {
+  agreed,
+  broadcastAll,
+  cast,
+  concat,
+  expand,
+  reshape,
+  resultType,
+  showShape,
+  sizeAt,
+  sliceAxis,
+  transpose,
+  unsqueeze,
+} from '../emit.ts'
 import type { Operator, Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
-import { addInts, exactQuotient, floorDivInts, modInts, mulInts, product, subInts, type Int } from '../sym.ts'
+import { addInts, modInts, mulInts, product, subInts, type Int } from '../sym.ts'
 import { Tensor } from '../tensor.ts'
 import { List, type Value } from '../values.ts'
 
@@ -16,11 +28,16 @@ function sameTypes(c: Context, refs: readonly Ref[]): Ref[] {
 
 function joined(c: Context, given: readonly Ref[], axis: number): Ref {
   // An empty vector joins with anything.
-  const refs = sameTypes(c, given.length > 1 ? given.filter(ref => !(ref.rank === 1 && ref.shape[0] === 0n)) : given)
+  const refs = sameTypes(
+    c,
+    given.length > 1 ? given.filter(ref => !(ref.rank === 1 && ref.shape[0] === 0n)) : given,
+  )
   const [first] = refs
   if (first === undefined) return refuse('it joins nothing')
   for (const ref of refs) {
-    const fits = ref.rank === first.rank && ref.shape.every((size, each) => each === axis || agreed(size, sizeAt(first, each)) !== undefined)
+    const fits =
+      ref.rank === first.rank &&
+      ref.shape.every((size, each) => each === axis || agreed(size, sizeAt(first, each)) !== undefined)
     if (!fits) refuse(`the shapes ${showShape(first.shape)} and ${showShape(ref.shape)} do not join`)
   }
   return concat(c, refs, axis, refs.map(ref => sizeAt(ref, axis)).reduce(addInts, 0n))
@@ -39,7 +56,10 @@ function joinScanned(c: Context, a: Arguments, list: List): Ref {
   const stacked = list.scanned?.stacked ?? refuse('it joins nothing')
   if (list.items.length > 0) return refuse('a list that a loop extended is joined')
   const axis = a.axis('dim', stacked.rank - 1)
-  const order = stacked.shape.map((_, each) => each + 1).slice(0, -1).toSpliced(axis, 0, 0)
+  const order = stacked.shape
+    .map((_, each) => each + 1)
+    .slice(0, -1)
+    .toSpliced(axis, 0, 0)
   const moved = transpose(c, stacked, order)
   const size = mulInts(sizeAt(moved, axis), sizeAt(moved, axis + 1))
   return reshape(c, moved, moved.shape.toSpliced(axis, 2, size))
@@ -50,21 +70,30 @@ function stack(c: Context, a: Arguments): Ref {
   if (value instanceof List && value.scanned !== undefined) return stackScanned(c, a, value)
   const refs = sameTypes(c, a.refs('tensors'))
   const axis = a.axis('dim', (refs[0]?.rank ?? 0) + 1)
-  return joined(c, refs.map(ref => unsqueeze(c, ref, [axis])), axis)
+  return joined(
+    c,
+    refs.map(ref => unsqueeze(c, ref, [axis])),
+    axis,
+  )
 }
 
 function stackScanned(c: Context, a: Arguments, list: List): Ref {
   const stacked = list.scanned?.stacked ?? refuse('it stacks nothing')
   if (list.items.length > 0) return refuse('a list that a loop extended is stacked')
   const axis = a.axis('dim', stacked.rank)
-  const order = stacked.shape.map((_, each) => each).slice(1).toSpliced(axis, 0, 0)
+  const order = stacked.shape
+    .map((_, each) => each)
+    .slice(1)
+    .toSpliced(axis, 0, 0)
   return transpose(c, stacked, order)
 }
 
-const along = (axis: number, least: number): Operator => (c, a) => {
-  const refs = a.refs('tensors').map(ref => atLeast(c, ref, least))
-  return joined(c, refs, axis === 1 && (refs[0]?.rank ?? 0) === 1 ? 0 : axis)
-}
+const along =
+  (axis: number, least: number): Operator =>
+  (c, a) => {
+    const refs = a.refs('tensors').map(ref => atLeast(c, ref, least))
+    return joined(c, refs, axis === 1 && (refs[0]?.rank ?? 0) === 1 ? 0 : axis)
+  }
 
 function atLeast(c: Context, ref: Ref, rank: number): Ref {
   if (rank >= 1 && ref.rank === 0) return atLeast(c, unsqueeze(c, ref, [0]), rank)
@@ -89,20 +118,35 @@ function repeat(c: Context, a: Arguments): Ref {
 function repeatInterleave(c: Context, a: Arguments): Ref {
   if (!a.has('self')) return refuse('it is supported for a fixed number of repeats only')
   const repeats = a.value('repeats')
-  if (repeats instanceof Tensor && repeats.ref.scalar === undefined) return refuse('it is supported for a fixed number of repeats only')
+  if (repeats instanceof Tensor && repeats.ref.scalar === undefined)
+    return refuse('it is supported for a fixed number of repeats only')
   const count = a.int('repeats')
   const flat = a.value('dim') === null
   const self = flat ? reshape(c, a.ref('self'), [product(a.ref('self').shape)]) : a.ref('self')
   const axis = flat ? 0 : a.axis('dim', self.rank)
   a.ignore('output_size')
   const wide = unsqueeze(c, self, [axis + 1])
-  const spread = expand(c, wide, wide.shape.map((size, each) => (each === axis + 1 ? count : size)))
-  return reshape(c, spread, self.shape.map((size, each) => (each === axis ? mulInts(size, count) : size)))
+  const spread = expand(
+    c,
+    wide,
+    wide.shape.map((size, each) => (each === axis + 1 ? count : size)),
+  )
+  return reshape(
+    c,
+    spread,
+    self.shape.map((size, each) => (each === axis ? mulInts(size, count) : size)),
+  )
 }
 
 function flipAxes(c: Context, ref: Ref, axes: readonly number[]): Ref {
   if (axes.length === 0) return ref
-  const inputs = [ref, c.g.ints(axes.map(() => -1)), c.g.ints(axes.map(() => -(2n ** 63n))), c.g.ints(axes), c.g.ints(axes.map(() => -1))]
+  const inputs = [
+    ref,
+    c.g.ints(axes.map(() => -1)),
+    c.g.ints(axes.map(() => -(2n ** 63n))),
+    c.g.ints(axes),
+    c.g.ints(axes.map(() => -1)),
+  ]
   return c.op('Slice', inputs, { dtype: ref.dtype, shape: ref.shape })
 }
 
@@ -110,7 +154,8 @@ function roll(c: Context, a: Arguments): Ref {
   const self = a.ref('self')
   const shifts = a.ints('shifts')
   const axes = a.axes('dims', self.rank)
-  if (axes === undefined) return reshape(c, rollAxis(c, reshape(c, self, [product(self.shape)]), 0, shifts[0] ?? 0n), self.shape)
+  if (axes === undefined)
+    return reshape(c, rollAxis(c, reshape(c, self, [product(self.shape)]), 0, shifts[0] ?? 0n), self.shape)
   return axes.reduce<Ref>((ref, axis, index) => rollAxis(c, ref, axis, shifts[index] ?? 0n), self)
 }
 
@@ -124,109 +169,38 @@ function rollAxis(c: Context, ref: Ref, axis: number, shift: Int): Ref {
   return concat(c, [tail, head], axis, size)
 }
 
-const MODES: Readonly<Record<string, string>> = { constant: 'constant', reflect: 'reflect', replicate: 'edge', circular: 'wrap' }
-
-function pad(c: Context, a: Arguments): Ref {
-  const mode = MODES[a.text('mode')] ?? refuse(`its mode ${a.text('mode')} is not known`)
-  const value = a.value('value')
-  return padded(c, a.ref('self'), a.ints('pad'), { mode, value })
-}
-
-/** `pads` holds begin and end per axis, from the last axis forward; below zero cuts. */
-export function padded(c: Context, ref: Ref, pads: readonly Int[], { mode, value }: { mode: string; value: Value }): Ref {
-  if (pads.length % 2 !== 0 || pads.length / 2 > ref.rank) return refuse('its padding does not fit its tensor')
-  const begins: Int[] = ref.shape.map(() => 0n)
-  const ends: Int[] = ref.shape.map(() => 0n)
-  for (let index = 0; index < pads.length; index += 2) {
-    const axis = ref.rank - 1 - index / 2
-    begins[axis] = pads[index] ?? 0n
-    ends[axis] = pads[index + 1] ?? 0n
-  }
-  const shape = ref.shape.map((size, axis) => addInts(size, addInts(begins[axis] ?? 0n, ends[axis] ?? 0n)))
-  if (pads.every(each => each === 0n)) return ref
-  if (ref.dtype === dtype.bool) {
-    const bytes = padded(c, cast(c, ref, dtype.int32), pads, { mode, value })
-    return cast(c, bytes, dtype.bool)
-  }
-  const fillValue = value === null ? numberRef(c, ref.dtype, 0n) : toRef(c, operand(value, 'value'), ref.dtype)
-  const inputs = [ref, c.g.ints([...begins, ...ends]), mode === 'constant' ? fillValue : undefined]
-  return c.op('Pad', inputs, { dtype: ref.dtype, shape }, { mode: { string: mode } })
-}
-
-const padMode = (mode: string): Operator => (c, a) => padded(c, a.ref('self'), a.ints('padding'), { mode, value: null })
-
 function meshgrid(c: Context, a: Arguments): Value {
   const refs = a.refs('tensors').map(ref => (ref.rank === 0 ? unsqueeze(c, ref, [0]) : ref))
   const indexing = a.has('indexing') ? a.text('indexing') : 'ij'
   if (refs.length < 2 || indexing === 'ij') return new List(grid(c, refs).map(ref => c.tensor(ref)))
   const [first, second, ...rest] = refs
-  const swapped = grid(c, [second, first, ...rest].filter(ref => ref !== undefined))
+  const swapped = grid(
+    c,
+    [second, first, ...rest].filter(ref => ref !== undefined),
+  )
   const [y, x, ...more] = swapped
   return new List([x, y, ...more].filter(ref => ref !== undefined).map(ref => c.tensor(ref)))
 }
 
 function grid(c: Context, refs: readonly Ref[]): Ref[] {
   const shape = refs.map(ref => sizeAt(ref, 0))
-  return refs.map((ref, axis) => expand(c, reshape(c, ref, shape.map((size, each) => (each === axis ? size : 1n))), shape))
+  return refs.map((ref, axis) =>
+    expand(
+      c,
+      reshape(
+        c,
+        ref,
+        shape.map((size, each) => (each === axis ? size : 1n)),
+      ),
+      shape,
+    ),
+  )
 }
 
 function broadcastTensors(c: Context, a: Arguments): Value {
   const tensors = a.tensors('tensors')
   const shape = broadcastAll(tensors.map(tensor => tensor.ref.shape))
   return new List(tensors.map(tensor => c.view(tensor, ref => expand(c, ref, shape))))
-}
-
-function pixelShuffle(c: Context, a: Arguments): Ref {
-  const [ref, factor] = [a.ref('self'), BigInt(a.number('upscale_factor'))]
-  const lead = ref.shape.slice(0, -3)
-  const [channels, height, width] = [sizeAt(ref, ref.rank - 3), sizeAt(ref, ref.rank - 2), sizeAt(ref, ref.rank - 1)]
-  const fewer = exactQuotient(channels, factor * factor) ?? refuse('its channels do not divide')
-  const parts = reshape(c, ref, [product(lead), fewer, factor, factor, height, width])
-  return reshape(c, transpose(c, parts, [0, 1, 4, 2, 5, 3]), [...lead, fewer, mulInts(height, factor), mulInts(width, factor)])
-}
-
-function pixelUnshuffle(c: Context, a: Arguments): Ref {
-  const [ref, factor] = [a.ref('self'), BigInt(a.number('downscale_factor'))]
-  const lead = ref.shape.slice(0, -3)
-  const channels = sizeAt(ref, ref.rank - 3)
-  const [height, width] = [ref.rank - 2, ref.rank - 1].map(axis => exactQuotient(sizeAt(ref, axis), factor) ?? refuse('its size does not divide'))
-  if (height === undefined || width === undefined) return refuse('its size does not divide')
-  const parts = reshape(c, ref, [product(lead), channels, height, factor, width, factor])
-  return reshape(c, transpose(c, parts, [0, 1, 3, 5, 2, 4]), [...lead, mulInts(channels, factor * factor), height, width])
-}
-
-function channelShuffle(c: Context, a: Arguments): Ref {
-  const [ref, groups] = [a.ref('self'), BigInt(a.number('groups'))]
-  const each = exactQuotient(sizeAt(ref, 1), groups) ?? refuse('its channels do not divide')
-  const rest = ref.shape.slice(2)
-  const parts = reshape(c, ref, [sizeAt(ref, 0), groups, each, ...rest])
-  return reshape(c, transpose(c, parts, [0, 2, 1, ...rest.map((_, axis) => axis + 3)]), ref.shape)
-}
-
-/** Windows of `size` every `step` along an axis; the window becomes the last axis. */
-function unfold(c: Context, a: Arguments): Ref {
-  const ref = a.ref('self')
-  const axis = a.axis('dimension', ref.rank)
-  const [size, step] = [BigInt(a.number('size')), BigInt(a.number('step'))]
-  const count = addInts(floorDivInts(subInts(sizeAt(ref, axis), size), step), 1n)
-  const places = Array.from({ length: Number(size) }, (_, offset) => {
-    const end = addInts(mulInts(subInts(count, 1n), step), BigInt(offset) + 1n)
-    return unsqueeze(c, sliceAxis(c, ref, axis, { start: BigInt(offset), end, step, size: count }), [ref.rank])
-  })
-  return concat(c, places, ref.rank, size)
-}
-
-function diagonal(c: Context, a: Arguments): Ref {
-  const ref = a.ref('self')
-  const [x, y, offset] = [a.axis('dim1', ref.rank), a.axis('dim2', ref.rank), a.number('offset')]
-  const [rows, columns] = [staticSize(ref, x), staticSize(ref, y)]
-  const order = [...ref.shape.map((_, axis) => axis).filter(axis => axis !== x && axis !== y), x, y]
-  const moved = transpose(c, ref, order)
-  const count = Math.max(offset >= 0 ? Math.min(rows, columns - offset) : Math.min(rows + offset, columns), 0)
-  const lead = moved.shape.slice(0, -2)
-  const flat = reshape(c, moved, [...lead, BigInt(rows * columns)])
-  const indices = Array.from({ length: count }, (_, index) => BigInt((index + Math.max(-offset, 0)) * columns + index + Math.max(offset, 0)))
-  return c.op('Gather', [flat, c.g.ints(indices)], { dtype: ref.dtype, shape: [...lead, BigInt(count)] }, { axis: { int: lead.length } })
 }
 
 /** What puts tensors together or their elements into another order. */
@@ -245,33 +219,7 @@ export const joining: Operators = {
   fliplr: (c, a) => flipAxes(c, a.ref('self'), [1]),
   flipud: (c, a) => flipAxes(c, a.ref('self'), [0]),
   roll,
-  pad,
-  constant_pad_nd: (c, a) => padded(c, a.ref('self'), a.ints('pad'), { mode: 'constant', value: a.value('value') }),
-  reflection_pad1d: padMode('reflect'),
-  reflection_pad2d: padMode('reflect'),
-  reflection_pad3d: padMode('reflect'),
-  replication_pad1d: padMode('edge'),
-  replication_pad2d: padMode('edge'),
-  replication_pad3d: padMode('edge'),
   meshgrid,
   broadcast_tensors: broadcastTensors,
   broadcast_to: (c, a) => expand(c, a.ref('self'), a.ints('size')),
-  pixel_shuffle: pixelShuffle,
-  pixel_unshuffle: pixelUnshuffle,
-  channel_shuffle: channelShuffle,
-  native_channel_shuffle: channelShuffle,
-  unfold,
-  diagonal,
-  diag: diagonalOf,
-}
-
-function diagonalOf(c: Context, a: Arguments): Ref {
-  const ref = a.ref('self')
-  const offset = a.number('diagonal')
-  if (ref.rank !== 2 || offset !== 0) return refuse('it is supported for the main diagonal of a matrix only')
-  const size = BigInt(Math.min(staticSize(ref, 0), staticSize(ref, 1)))
-  const columns = BigInt(staticSize(ref, 1))
-  const flat = reshape(c, ref, [product(ref.shape)])
-  const indices = Array.from({ length: Number(size) }, (_, index) => BigInt(index) * (columns + 1n))
-  return c.op('Gather', [flat, c.g.ints(indices)], { dtype: ref.dtype, shape: [size] }, { axis: { int: 0 } })
 }

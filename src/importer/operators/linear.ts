@@ -1,7 +1,20 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { isFloating } from '../dtypes.ts'
-import { agreed, broadcast, elementwise, operand, reshape, showShape, sizeAt, squeeze, swapAxes, toRef, transpose, unsqueeze } from '../emit.ts'
+import {
+  agreed,
+  broadcast,
+  elementwise,
+  operand,
+  reshape,
+  showShape,
+  sizeAt,
+  squeeze,
+  swapAxes,
+  toRef,
+  transpose,
+  unsqueeze,
+} from '../emit.ts'
 import type { Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import { Ref } from '../ref.ts'
@@ -14,11 +27,14 @@ export function matmul(c: Context, a: Ref, b: Ref): Ref {
   if (a.rank === 0 || b.rank === 0) return refuse('it needs tensors with dimensions')
   const [left, right] = [a.rank === 1 ? unsqueeze(c, a, [0]) : a, b.rank === 1 ? unsqueeze(c, b, [1]) : b]
   const inner = [sizeAt(left, left.rank - 1), sizeAt(right, right.rank - 2)] as const
-  if (agreed(...inner) === undefined) return refuse(`the shapes ${showShape(a.shape)} and ${showShape(b.shape)} do not multiply`)
+  if (agreed(...inner) === undefined)
+    return refuse(`the shapes ${showShape(a.shape)} and ${showShape(b.shape)} do not multiply`)
   const batch = broadcast(left.shape.slice(0, -2), right.shape.slice(0, -2))
   const shape: Int[] = [...batch, sizeAt(left, left.rank - 2), sizeAt(right, right.rank - 1)]
   const result = c.op('MatMul', [left, right], { dtype: a.dtype, shape })
-  const gone = [a.rank === 1 ? result.rank - 2 : -1, b.rank === 1 ? result.rank - 1 : -1].filter(axis => axis >= 0)
+  const gone = [a.rank === 1 ? result.rank - 2 : -1, b.rank === 1 ? result.rank - 1 : -1].filter(
+    axis => axis >= 0,
+  )
   return squeeze(c, result, gone)
 }
 
@@ -27,8 +43,16 @@ function transposedWeight(c: Context, weight: Ref): Ref {
   const { content } = weight
   if (content.kind !== 'stored') return transpose(c, weight, [1, 0])
   const { storage, offset, shape, strides } = content.tensor
-  const turned = new StoredTensor(storage, { offset, shape: shape.toReversed(), strides: strides.toReversed() })
-  return new Ref(weight.dtype, weight.shape.toReversed(), { kind: 'stored', tensor: turned, path: content.path })
+  const turned = new StoredTensor(storage, {
+    offset,
+    shape: shape.toReversed(),
+    strides: strides.toReversed(),
+  })
+  return new Ref(weight.dtype, weight.shape.toReversed(), {
+    kind: 'stored',
+    tensor: turned,
+    path: content.path,
+  })
 }
 
 export function linear(c: Context, input: Ref, weight: Ref, bias: Ref | undefined): Ref {
@@ -38,7 +62,8 @@ export function linear(c: Context, input: Ref, weight: Ref, bias: Ref | undefine
     return bias === undefined ? flat : elementwise(c, 'Add', [flat, bias])
   }
   const columns = agreed(sizeAt(input, input.rank - 1), sizeAt(weight, 1))
-  if (columns === undefined) return refuse(`its input has the shape ${showShape(input.shape)}, its weight ${showShape(weight.shape)}`)
+  if (columns === undefined)
+    return refuse(`its input has the shape ${showShape(input.shape)}, its weight ${showShape(weight.shape)}`)
   if (input.rank === 2 && isFloating(input.dtype)) {
     const shape = [sizeAt(input, 0), sizeAt(weight, 0)]
     return c.op('Gemm', [input, weight, bias], { dtype: input.dtype, shape }, { transB: { int: 1 } })
@@ -53,7 +78,9 @@ function addProduct(c: Context, a: Arguments, names: readonly [string, string]):
   const product = matmul(c, a.ref(names[0]), a.ref(names[1]))
   const scale = (ref: Ref, name: string) => {
     const factor = a.value(name)
-    return factor === 1n || factor === 1 ? ref : elementwise(c, 'Mul', [ref, toRef(c, operand(factor, name), ref.dtype)])
+    return factor === 1n || factor === 1
+      ? ref
+      : elementwise(c, 'Mul', [ref, toRef(c, operand(factor, name), ref.dtype)])
   }
   // beta = 0 means that self is not looked at, even where it is not a number.
   const beta = a.value('beta')
@@ -91,10 +118,12 @@ function einsum(c: Context, a: Arguments): Ref {
   const sizes = new Map<string, Int>()
   inputs.split(',').forEach((letters, index) => {
     const ref = refs[index]
-    if (ref === undefined || ref.rank !== letters.length) return refuse('its equation does not fit its tensors')
+    if (ref === undefined || ref.rank !== letters.length)
+      return refuse('its equation does not fit its tensors')
     ;[...letters].forEach((letter, axis) => {
       const [known, size] = [sizes.get(letter), sizeAt(ref, axis)]
-      const both = known === undefined ? size : known === 1n ? size : size === 1n ? known : agreed(known, size)
+      const both =
+        known === undefined ? size : known === 1n ? size : size === 1n ? known : agreed(known, size)
       sizes.set(letter, both ?? refuse('its tensors do not agree in size'))
     })
   })
@@ -105,20 +134,35 @@ function einsum(c: Context, a: Arguments): Ref {
 
 function implicit(inputs: string): string {
   const letters = [...inputs.replaceAll(',', '')]
-  return letters.filter(letter => letters.filter(each => each === letter).length === 1).toSorted().join('')
+  return letters
+    .filter(letter => letters.filter(each => each === letter).length === 1)
+    .toSorted()
+    .join('')
 }
 
 function tensordot(c: Context, a: Arguments): Ref {
   const [x, y] = [a.ref('self'), a.ref('other')]
   const [dimsX, dimsY] = [a.axes('dims_self', x.rank) ?? [], a.axes('dims_other', y.rank) ?? []]
-  const names = (rank: number, from: number) => Array.from({ length: rank }, (_, axis) => String.fromCharCode(from + axis))
+  const names = (rank: number, from: number) =>
+    Array.from({ length: rank }, (_, axis) => String.fromCharCode(from + axis))
   const [left, right] = [names(x.rank, 97), names(y.rank, 65)]
   dimsY.forEach((axis, index) => {
     right[axis] = left[dimsX[index] ?? 0] ?? ''
   })
-  const output = [...left.filter((_, axis) => !dimsX.includes(axis)), ...right.filter((_, axis) => !dimsY.includes(axis))]
-  const shape = [...x.shape.filter((_, axis) => !dimsX.includes(axis)), ...y.shape.filter((_, axis) => !dimsY.includes(axis))]
-  return c.op('Einsum', [x, y], { dtype: x.dtype, shape }, { equation: { string: `${left.join('')},${right.join('')}->${output.join('')}` } })
+  const output = [
+    ...left.filter((_, axis) => !dimsX.includes(axis)),
+    ...right.filter((_, axis) => !dimsY.includes(axis)),
+  ]
+  const shape = [
+    ...x.shape.filter((_, axis) => !dimsX.includes(axis)),
+    ...y.shape.filter((_, axis) => !dimsY.includes(axis)),
+  ]
+  return c.op(
+    'Einsum',
+    [x, y],
+    { dtype: x.dtype, shape },
+    { equation: { string: `${left.join('')},${right.join('')}->${output.join('')}` } },
+  )
 }
 
 /** Products of matrices and vectors. */
@@ -131,7 +175,16 @@ export const linearOperators: Operators = {
   mv: (c, a) => matmul(c, a.ref('self'), a.ref('vec')),
   dot,
   vdot: dot,
-  inner: (c, a) => matmul(c, a.ref('self'), transpose(c, a.ref('other'), swapAxes(a.ref('other').rank, Math.max(a.ref('other').rank - 2, 0), a.ref('other').rank - 1))),
+  inner: (c, a) =>
+    matmul(
+      c,
+      a.ref('self'),
+      transpose(
+        c,
+        a.ref('other'),
+        swapAxes(a.ref('other').rank, Math.max(a.ref('other').rank - 2, 0), a.ref('other').rank - 1),
+      ),
+    ),
   outer,
   ger: outer,
   addmm: (c, a) => addProduct(c, a, ['mat1', 'mat2']),

@@ -1,7 +1,7 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { dtype, factsOf, isFloating } from '../dtypes.ts'
-import { agreed, elementwise, numberRef, reduce, reshape, sizeAt } from '../emit.ts'
+import { agreed, elementwise, numberRef, reduce, type Over, reshape, sizeAt } from '../emit.ts'
 import type { Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
@@ -23,8 +23,8 @@ const affineOf = (a: Arguments): Affine => ({ weight: a.optionalRef('weight'), b
 
 /** (x - mean) / sqrt(variance + eps) over the axes; the variance is that of a whole population. */
 function standardise(c: Context, ref: Ref, axes: readonly number[], eps: number): Ref {
-  const centred = elementwise(c, 'Sub', [ref, reduce(c, 'ReduceMean', ref, axes, true)])
-  const variance = reduce(c, 'ReduceMean', elementwise(c, 'Mul', [centred, centred]), axes, true)
+  const centred = elementwise(c, 'Sub', [ref, reduce(c, 'ReduceMean', ref, { axes, keep: true })])
+  const variance = reduce(c, 'ReduceMean', elementwise(c, 'Mul', [centred, centred]), { axes, keep: true })
   return elementwise(c, 'Div', [centred, unary(c, 'Sqrt', add(c, variance, eps))])
 }
 
@@ -45,12 +45,27 @@ function batchNorm(c: Context, a: Arguments): Ref {
     const axes = ref.shape.map((_, axis) => axis).filter(axis => axis !== 1)
     return perChannel(c, standardise(c, ref, axes, eps), affineOf(a))
   }
-  if (training) c.warn('a batch norm was saved in training mode; it is imported for evaluation, with its running statistics')
+  if (training)
+    c.warn(
+      'a batch norm was saved in training mode; it is imported for evaluation, with its running statistics',
+    )
   const { weight, bias } = affineOf(a)
   const channels = sizeAt(ref, 1)
-  if (agreed(channels, sizeAt(mean, 0)) === undefined) return refuse('its input has another number of channels')
-  const inputs = [ref, weight ?? vector(c, mean, channels, 1), bias ?? vector(c, mean, channels, 0), mean, variance]
-  return c.op('BatchNormalization', inputs, { dtype: ref.dtype, shape: ref.shape }, { epsilon: { float: eps } })
+  if (agreed(channels, sizeAt(mean, 0)) === undefined)
+    return refuse('its input has another number of channels')
+  const inputs = [
+    ref,
+    weight ?? vector(c, mean, channels, 1),
+    bias ?? vector(c, mean, channels, 0),
+    mean,
+    variance,
+  ]
+  return c.op(
+    'BatchNormalization',
+    inputs,
+    { dtype: ref.dtype, shape: ref.shape },
+    { epsilon: { float: eps } },
+  )
 }
 
 function instanceNorm(c: Context, a: Arguments): Ref {
@@ -65,7 +80,8 @@ function instanceNorm(c: Context, a: Arguments): Ref {
     const deviation = unary(c, 'Sqrt', add(c, reshape(c, variance, shape), eps))
     return perChannel(c, elementwise(c, 'Div', [centred, deviation]), affineOf(a))
   }
-  if (mean !== undefined) c.warn('an instance norm was saved in training mode; its running statistics are not updated')
+  if (mean !== undefined)
+    c.warn('an instance norm was saved in training mode; its running statistics are not updated')
   const axes = ref.shape.map((_, axis) => axis).slice(2)
   return perChannel(c, standardise(c, ref, axes, eps), affineOf(a))
 }
@@ -77,12 +93,18 @@ function layerNorm(c: Context, a: Arguments): Ref {
   a.ignore('cudnn_enable')
   const eps = a.float('eps')
   const start = ref.rank - axes.length
-  if (ref.dtype !== dtype.float32 && ref.dtype !== dtype.float64) return refuse(`it is not supported for ${factsOf(ref.dtype).name}`)
+  if (ref.dtype !== dtype.float32 && ref.dtype !== dtype.float64)
+    return refuse(`it is not supported for ${factsOf(ref.dtype).name}`)
   if (weight === undefined) {
     const result = standardise(c, ref, axes, eps)
     return bias === undefined ? result : elementwise(c, 'Add', [result, bias])
   }
-  return c.op('LayerNormalization', [ref, weight, bias], { dtype: ref.dtype, shape: ref.shape }, { axis: { int: start }, epsilon: { float: eps } })
+  return c.op(
+    'LayerNormalization',
+    [ref, weight, bias],
+    { dtype: ref.dtype, shape: ref.shape },
+    { axis: { int: start }, epsilon: { float: eps } },
+  )
 }
 
 /** The last axes, which must have the sizes of `normalized_shape`. */
@@ -97,8 +119,9 @@ function normalised(a: Arguments, ref: Ref): number[] {
 function rmsNorm(c: Context, a: Arguments): Ref {
   const ref = a.ref('input')
   const axes = normalised(a, ref)
-  const eps = a.optionalFloat('eps') ?? (ref.dtype === dtype.float64 ? 2.220446049250313e-16 : 1.1920928955078125e-7)
-  const square = reduce(c, 'ReduceMean', elementwise(c, 'Mul', [ref, ref]), axes, true)
+  const eps =
+    a.optionalFloat('eps') ?? (ref.dtype === dtype.float64 ? 2.220446049250313e-16 : 1.1920928955078125e-7)
+  const square = reduce(c, 'ReduceMean', elementwise(c, 'Mul', [ref, ref]), { axes, keep: true })
   const result = elementwise(c, 'Mul', [ref, reciprocal(c, unary(c, 'Sqrt', add(c, square, eps)))])
   const weight = a.optionalRef('weight')
   return weight === undefined ? result : elementwise(c, 'Mul', [result, weight])
@@ -116,20 +139,24 @@ function groupNorm(c: Context, a: Arguments): Ref {
 }
 
 /** The p-norm over some axes. */
-export function lpNorm(c: Context, ref: Ref, p: number, axes: readonly number[] | undefined, keep: boolean): Ref {
+export function lpNorm(c: Context, ref: Ref, p: number, { axes, keep }: Over): Ref {
   const size = unary(c, 'Abs', ref)
-  if (p === Infinity) return reduce(c, 'ReduceMax', size, axes, keep)
-  if (p === -Infinity) return reduce(c, 'ReduceMin', size, axes, keep)
-  if (p === 1) return reduce(c, 'ReduceSum', size, axes, keep)
-  if (p === 2) return unary(c, 'Sqrt', reduce(c, 'ReduceSum', elementwise(c, 'Mul', [ref, ref]), axes, keep))
-  if (p === 0) return countNonZero(c, ref, axes, keep)
+  if (p === Infinity) return reduce(c, 'ReduceMax', size, { axes, keep })
+  if (p === -Infinity) return reduce(c, 'ReduceMin', size, { axes, keep })
+  if (p === 1) return reduce(c, 'ReduceSum', size, { axes, keep })
+  if (p === 2)
+    return unary(c, 'Sqrt', reduce(c, 'ReduceSum', elementwise(c, 'Mul', [ref, ref]), { axes, keep }))
+  if (p === 0) return countNonZero(c, ref, { axes, keep })
   const powers = elementwise(c, 'Pow', [size, numberRef(c, ref.dtype, p)])
-  return elementwise(c, 'Pow', [reduce(c, 'ReduceSum', powers, axes, keep), numberRef(c, ref.dtype, 1 / p)])
+  return elementwise(c, 'Pow', [
+    reduce(c, 'ReduceSum', powers, { axes, keep }),
+    numberRef(c, ref.dtype, 1 / p),
+  ])
 }
 
-function countNonZero(c: Context, ref: Ref, axes: readonly number[] | undefined, keep: boolean): Ref {
+function countNonZero(c: Context, ref: Ref, { axes, keep }: Over): Ref {
   const marks = unary(c, 'Abs', unary(c, 'Sign', ref))
-  return reduce(c, 'ReduceSum', marks, axes, keep)
+  return reduce(c, 'ReduceSum', marks, { axes, keep })
 }
 
 /** Normalisations. */

@@ -29,7 +29,7 @@ export function packedSequence(data: Tensor): Packed {
 /** The `data` of a PackedSequence. */
 export function packedData(c: Context, packed: Packed): Tensor {
   const { padded, lengths } = packed
-  const total = c.g.dataInt(reduce(c, 'ReduceSum', lengths, [0], false))
+  const total = c.g.dataInt(reduce(c, 'ReduceSum', lengths, { axes: [0], keep: false }))
   const tensor = c.tensor(new Ref(padded.dtype, [total, sizeAt(padded, 2)], { kind: 'unreadable', why: WHY }))
   tensor.locked = WHY
   sequences.set(tensor, packed)
@@ -47,7 +47,7 @@ function pack(c: Context, a: Arguments): Value {
   const lengths = cast(c, a.ref('lengths'), dtype.int64)
   if (input.rank !== 3) return refuse('it is supported for [batch, time, features] only')
   const padded = a.bool('batch_first') ? transpose(c, input, [1, 0, 2]) : input
-  const longest = c.g.dataInt(reduce(c, 'ReduceMax', lengths, [0], false))
+  const longest = c.g.dataInt(reduce(c, 'ReduceMax', lengths, { axes: [0], keep: false }))
   const packed = { padded, lengths, longest }
   const sizes = c.tensor(new Ref(dtype.int64, [longest], { kind: 'unreadable', why: WHY }))
   sizes.locked = WHY

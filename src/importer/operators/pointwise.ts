@@ -16,7 +16,19 @@ export function unary(c: Context, type: string, ref: Ref): Ref {
 }
 
 /** ONNX Runtime has these for float32 only. */
-const NARROW = new Set(['Tan', 'Asin', 'Acos', 'Atan', 'Sinh', 'Cosh', 'Asinh', 'Acosh', 'Atanh', 'Erf', 'Softplus'])
+const NARROW = new Set([
+  'Tan',
+  'Asin',
+  'Acos',
+  'Atan',
+  'Sinh',
+  'Cosh',
+  'Asinh',
+  'Acosh',
+  'Atanh',
+  'Erf',
+  'Softplus',
+])
 
 /** A function with fractions: float64 goes through float32 where ONNX Runtime knows no better. */
 export function floating(c: Context, type: string, ref: Ref): Ref {
@@ -28,31 +40,48 @@ export function floating(c: Context, type: string, ref: Ref): Ref {
   return unary(c, type, input)
 }
 
-const float = (type: string): Operator => (c, a) => floating(c, type, a.ref('self'))
+const float =
+  (type: string): Operator =>
+  (c, a) =>
+    floating(c, type, a.ref('self'))
 
 /** A formula over a floating-point tensor. */
-const formula = (work: (c: Context, x: Ref, a: Arguments) => Ref): Operator => (c, a) => work(c, toFloating(c, a.ref('self')), a)
+const formula =
+  (work: (c: Context, x: Ref, a: Arguments) => Ref): Operator =>
+  (c, a) =>
+    work(c, toFloating(c, a.ref('self')), a)
 
 export const number = (c: Context, like: Ref, value: number): Ref => numberRef(c, like.dtype, value)
 
-export const add = (c: Context, x: Ref, y: Ref | number): Ref => elementwise(c, 'Add', [x, typeof y === 'number' ? number(c, x, y) : y])
-export const sub = (c: Context, x: Ref, y: Ref | number): Ref => elementwise(c, 'Sub', [x, typeof y === 'number' ? number(c, x, y) : y])
-export const mul = (c: Context, x: Ref, y: Ref | number): Ref => elementwise(c, 'Mul', [x, typeof y === 'number' ? number(c, x, y) : y])
-export const div = (c: Context, x: Ref, y: Ref | number): Ref => elementwise(c, 'Div', [x, typeof y === 'number' ? number(c, x, y) : y])
+export const add = (c: Context, x: Ref, y: Ref | number): Ref =>
+  elementwise(c, 'Add', [x, typeof y === 'number' ? number(c, x, y) : y])
+export const sub = (c: Context, x: Ref, y: Ref | number): Ref =>
+  elementwise(c, 'Sub', [x, typeof y === 'number' ? number(c, x, y) : y])
+export const mul = (c: Context, x: Ref, y: Ref | number): Ref =>
+  elementwise(c, 'Mul', [x, typeof y === 'number' ? number(c, x, y) : y])
+export const div = (c: Context, x: Ref, y: Ref | number): Ref =>
+  elementwise(c, 'Div', [x, typeof y === 'number' ? number(c, x, y) : y])
 
 /** `condition ? x : y`; ONNX Runtime's Where knows no truth values. */
 export function where(c: Context, condition: Ref, x: Ref, y: Ref): Ref {
   if (x.dtype === dtype.bool) {
-    const bytes = elementwise(c, 'Where', [condition, cast(c, x, dtype.uint8), cast(c, y, dtype.uint8)], dtype.uint8)
+    const bytes = elementwise(
+      c,
+      'Where',
+      [condition, cast(c, x, dtype.uint8), cast(c, y, dtype.uint8)],
+      dtype.uint8,
+    )
     return cast(c, bytes, dtype.bool)
   }
   return elementwise(c, 'Where', [condition, x, y], x.dtype)
 }
 
-const rounding = (type: string): Operator => (c, a) => {
-  const ref = a.ref('self')
-  return isFloating(ref.dtype) ? unary(c, type, ref) : ref
-}
+const rounding =
+  (type: string): Operator =>
+  (c, a) => {
+    const ref = a.ref('self')
+    return isFloating(ref.dtype) ? unary(c, type, ref) : ref
+  }
 
 export function truncate(c: Context, ref: Ref): Ref {
   if (!isFloating(ref.dtype)) return ref
@@ -65,14 +94,18 @@ function round(c: Context, a: Arguments): Ref {
   if (!isFloating(ref.dtype)) return ref
   if (decimals === 0) return unary(c, 'Round', ref)
   const scale = 10 ** Math.abs(decimals)
-  return decimals > 0 ? div(c, unary(c, 'Round', mul(c, ref, scale)), scale) : mul(c, unary(c, 'Round', div(c, ref, scale)), scale)
+  return decimals > 0
+    ? div(c, unary(c, 'Round', mul(c, ref, scale)), scale)
+    : mul(c, unary(c, 'Round', div(c, ref, scale)), scale)
 }
 
-const sameType = (type: string): Operator => (c, a) => {
-  const ref = a.ref('self')
-  if (ref.dtype === dtype.bool) return refuse('it is not defined for truth values')
-  return unary(c, type, ref)
-}
+const sameType =
+  (type: string): Operator =>
+  (c, a) => {
+    const ref = a.ref('self')
+    if (ref.dtype === dtype.bool) return refuse('it is not defined for truth values')
+    return unary(c, type, ref)
+  }
 
 function absolute(c: Context, a: Arguments): Ref {
   const ref = a.ref('self')
@@ -105,11 +138,25 @@ function nanToNum(c: Context, a: Arguments): Ref {
   const ref = a.ref('self')
   if (!isFloating(ref.dtype)) return ref
   const limit = LARGEST[ref.dtype] ?? refuse('it is not supported for this type')
-  const [nan, high, low] = [a.optionalFloat('nan') ?? 0, a.optionalFloat('posinf') ?? limit, a.optionalFloat('neginf') ?? -limit]
+  const [nan, high, low] = [
+    a.optionalFloat('nan') ?? 0,
+    a.optionalFloat('posinf') ?? limit,
+    a.optionalFloat('neginf') ?? -limit,
+  ]
   const finite = where(c, test(c, 'IsNaN', ref), number(c, ref, nan), ref)
   const infinite = (up: boolean) =>
-    c.op('IsInf', [ref], { dtype: dtype.bool, shape: ref.shape }, { detect_positive: { int: up ? 1 : 0 }, detect_negative: { int: up ? 0 : 1 } })
-  return where(c, infinite(true), number(c, ref, high), where(c, infinite(false), number(c, ref, low), finite))
+    c.op(
+      'IsInf',
+      [ref],
+      { dtype: dtype.bool, shape: ref.shape },
+      { detect_positive: { int: up ? 1 : 0 }, detect_negative: { int: up ? 0 : 1 } },
+    )
+  return where(
+    c,
+    infinite(true),
+    number(c, ref, high),
+    where(c, infinite(false), number(c, ref, low), finite),
+  )
 }
 
 const LARGEST: Partial<Record<Dtype, number>> = {

@@ -14,7 +14,9 @@ import { isInt, List, Opaque, type Value } from '../values.ts'
 export function typeArgument(a: Arguments, fallback: Dtype): Dtype {
   const value = a.value('dtype')
   if (value === null) return fallback
-  return isInt(value) && typeof value === 'bigint' ? toDtype(value) : refuse('its argument dtype is not known')
+  return isInt(value) && typeof value === 'bigint'
+    ? toDtype(value)
+    : refuse('its argument dtype is not known')
 }
 
 function size(_: Context, a: Arguments): Value {
@@ -25,17 +27,21 @@ function size(_: Context, a: Arguments): Value {
 /** `torch.tensor(data)`: numbers, or nested lists of them. */
 function tensor(c: Context, a: Arguments): Ref {
   const value = a.value(a.has('data') ? 'data' : 't')
-  const ref = value instanceof List ? nested(c, value) : value instanceof Tensor ? value.ref : numberTensor(c, value)
+  const ref =
+    value instanceof List ? nested(c, value) : value instanceof Tensor ? value.ref : numberTensor(c, value)
   return cast(c, ref, typeArgument(a, ref.dtype))
 }
 
 function nested(c: Context, list: List): Ref {
-  const rows = list.items.map(item => (item instanceof List ? nested(c, item) : item instanceof Tensor ? item.ref : numberTensor(c, item)))
+  const rows = list.items.map(item =>
+    item instanceof List ? nested(c, item) : item instanceof Tensor ? item.ref : numberTensor(c, item),
+  )
   const [first] = rows
   if (first === undefined) return c.g.known(dtype.float32, [0], [])
   const wide = rows.some(row => isFloating(row.dtype)) ? dtype.float32 : first.dtype
   const typed = rows.map(row => cast(c, row, wide))
-  if (typed.some(row => row.rank !== first.rank)) return refuse('a tensor is made of lists of different depth')
+  if (typed.some(row => row.rank !== first.rank))
+    return refuse('a tensor is made of lists of different depth')
   const elements = typed.map(row => row.known)
   const shape = [BigInt(rows.length), ...first.shape]
   if (elements.every(each => each !== undefined)) {
@@ -43,7 +49,12 @@ function nested(c: Context, list: List): Ref {
     if (BigInt(flat.length) !== product(shape)) refuse('a tensor is made of lists of different lengths')
     return new Ref(wide, shape, { kind: 'known', elements: flat })
   }
-  return concat(c, typed.map(row => unsqueeze(c, row, [0])), 0, BigInt(rows.length))
+  return concat(
+    c,
+    typed.map(row => unsqueeze(c, row, [0])),
+    0,
+    BigInt(rows.length),
+  )
 }
 
 function scalarTensor(c: Context, a: Arguments): Ref {
@@ -62,16 +73,19 @@ function asTensor(c: Context, a: Arguments): Ref | Value {
   return type === value.ref.dtype ? value : cast(c, value.ref, type)
 }
 
-const answer = (value: Value) => (_: Context, a: Arguments): Value => {
-  a.ignore(...a.schema.args.map(arg => arg.name))
-  return value
-}
+const answer =
+  (value: Value) =>
+  (_: Context, a: Arguments): Value => {
+    a.ignore(...a.schema.args.map(arg => arg.name))
+    return value
+  }
 
 /** What the program asks about tensors, and what turns tensors into numbers and back. */
 export const queries: Operators = {
   size,
   dim: (_, a) => BigInt(a.ref('self').rank),
-  len: (_, a) => (a.ref('t').rank === 0 ? refuse('len() of a tensor without dimensions') : sizeAt(a.ref('t'), 0)),
+  len: (_, a) =>
+    a.ref('t').rank === 0 ? refuse('len() of a tensor without dimensions') : sizeAt(a.ref('t'), 0),
   numel: (_, a) => product(a.ref('self').shape),
   is_floating_point: (_, a) => isFloating(a.ref('self').dtype),
   is_complex: answer(false),

@@ -1,7 +1,17 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { dtype } from '../dtypes.ts'
-import { cast, concat, elementwise, reshape, sizeAt, sliceAxis, staticSize, transpose, unsqueeze } from '../emit.ts'
+import {
+  cast,
+  concat,
+  elementwise,
+  reshape,
+  sizeAt,
+  sliceAxis,
+  staticSize,
+  transpose,
+  unsqueeze,
+} from '../emit.ts'
 import type { Operator, Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
@@ -50,16 +60,27 @@ export interface Sequence {
 }
 
 /** Runs all layers; gives the output [time, batch, directions * hidden] and the last states. */
-export function runLayers(c: Context, network: Network, { input, states, lengths }: Sequence): { output: Ref; states: Ref[] } {
+export function runLayers(
+  c: Context,
+  network: Network,
+  { input, states, lengths }: Sequence,
+): { output: Ref; states: Ref[] } {
   const { layers, bidirectional, hasBiases } = network
   const directions = bidirectional ? 2 : 1
   const each = hasBiases ? 4 : 2
-  if (network.weights.length !== layers * directions * each) return refuse('it has projections (proj_size), or weights are missing')
+  if (network.weights.length !== layers * directions * each)
+    return refuse('it has projections (proj_size), or weights are missing')
   let output = input
   const last: Ref[][] = states.map(() => [])
   for (let layer = 0; layer < layers; layer++) {
     const first = layer * directions
-    const initial = states.map(state => sliceAxis(c, state, 0, { start: BigInt(first), end: BigInt(first + directions), size: BigInt(directions) }))
+    const initial = states.map(state =>
+      sliceAxis(c, state, 0, {
+        start: BigInt(first),
+        end: BigInt(first + directions),
+        size: BigInt(directions),
+      }),
+    )
     const weights = network.weights.slice(first * each, (first + directions) * each)
     const result = runLayer(c, network, weights, { input: output, states: initial, lengths })
     output = result.output
@@ -75,13 +96,21 @@ function runLayer(c: Context, network: Network, weights: readonly Ref[], sequenc
   const directions = bidirectional ? 2 : 1
   const { input, states, lengths } = sequence
   const each = hasBiases ? 4 : 2
-  const part = (index: number) => stackDirections(c, kind, Array.from({ length: directions }, (_, at) => weights[at * each + index]))
+  const part = (index: number) =>
+    stackDirections(
+      c,
+      kind,
+      Array.from({ length: directions }, (_, at) => weights[at * each + index]),
+    )
   const [w, r] = [part(0), part(1)]
   const hidden = sizeAt(r, 2)
   const bias = hasBiases ? concat(c, [part(2), part(3)], 1, mulInts(sizeAt(w, 1), 2n)) : undefined
   const [time, batch] = [sizeAt(input, 0), sizeAt(input, 1)]
   const stateKind = { dtype: input.dtype, shape: [BigInt(directions), batch, hidden] }
-  const kinds = [{ dtype: input.dtype, shape: [time, BigInt(directions), batch, hidden] }, ...states.map(() => stateKind)]
+  const kinds = [
+    { dtype: input.dtype, shape: [time, BigInt(directions), batch, hidden] },
+    ...states.map(() => stateKind),
+  ]
   const [all, ...last] = c.g.ops(kind.node, [input, w, r, bias, lengths, ...states], kinds, {
     ...kind.attributes,
     ...activationsOf(network.kind, directions),
@@ -89,7 +118,11 @@ function runLayer(c: Context, network: Network, weights: readonly Ref[], sequenc
     direction: { string: bidirectional ? 'bidirectional' : 'forward' },
   })
   if (all === undefined) return refuse('it has no result')
-  const merged = reshape(c, transpose(c, all, [0, 2, 1, 3]), [time, batch, mulInts(hidden, BigInt(directions))])
+  const merged = reshape(c, transpose(c, all, [0, 2, 1, 3]), [
+    time,
+    batch,
+    mulInts(hidden, BigInt(directions)),
+  ])
   return { output: merged, states: last }
 }
 
@@ -125,17 +158,19 @@ function networkOf(a: Arguments, kind: KindName): Network {
   }
 }
 
-const recurrent = (kind: KindName): Operator => (c, a) => {
-  const network = networkOf(a, kind)
-  const states = kind === 'lstm' ? a.refs('hx') : [a.ref('hx')]
-  if (a.has('data')) return packed(c, a, network, states)
-  const given = a.ref('input')
-  if (given.rank !== 3) return refuse('its input must have a batch')
-  const first = a.bool('batch_first')
-  const input = first ? transpose(c, given, [1, 0, 2]) : given
-  const result = runLayers(c, network, { input, states, lengths: undefined })
-  return [first ? transpose(c, result.output, [1, 0, 2]) : result.output, ...result.states]
-}
+const recurrent =
+  (kind: KindName): Operator =>
+  (c, a) => {
+    const network = networkOf(a, kind)
+    const states = kind === 'lstm' ? a.refs('hx') : [a.ref('hx')]
+    if (a.has('data')) return packed(c, a, network, states)
+    const given = a.ref('input')
+    if (given.rank !== 3) return refuse('its input must have a batch')
+    const first = a.bool('batch_first')
+    const input = first ? transpose(c, given, [1, 0, 2]) : given
+    const result = runLayers(c, network, { input, states, lengths: undefined })
+    return [first ? transpose(c, result.output, [1, 0, 2]) : result.output, ...result.states]
+  }
 
 function packed(c: Context, a: Arguments, network: Network, states: readonly Ref[]): Tuple {
   const sequence = packedSequence(a.tensor('data'))
@@ -159,7 +194,13 @@ function stepGates(c: Context, a: Arguments): { input: Ref; hidden: Ref } {
 function pieces(c: Context, ref: Ref, count: number): Ref[] {
   const axis = ref.rank - 1
   const size: Int = BigInt(staticSize(ref, axis) / count)
-  return Array.from({ length: count }, (_, index) => sliceAxis(c, ref, axis, { start: mulInts(size, BigInt(index)), end: mulInts(size, BigInt(index + 1)), size }))
+  return Array.from({ length: count }, (_, index) =>
+    sliceAxis(c, ref, axis, {
+      start: mulInts(size, BigInt(index)),
+      end: mulInts(size, BigInt(index + 1)),
+      size,
+    }),
+  )
 }
 
 const plus = (c: Context, x: Ref, y: Ref): Ref => elementwise(c, 'Add', [x, y])
@@ -169,8 +210,13 @@ function lstmCell(c: Context, a: Arguments): readonly Ref[] {
   const { input, hidden } = stepGates(c, a)
   const cell = a.refs('hx')[1] ?? refuse('a state is missing')
   const [i, f, g, o] = pieces(c, plus(c, input, hidden), 4)
-  if (i === undefined || f === undefined || g === undefined || o === undefined) return refuse('a gate is missing')
-  const next = plus(c, times(c, unary(c, 'Sigmoid', f), cell), times(c, unary(c, 'Sigmoid', i), unary(c, 'Tanh', g)))
+  if (i === undefined || f === undefined || g === undefined || o === undefined)
+    return refuse('a gate is missing')
+  const next = plus(
+    c,
+    times(c, unary(c, 'Sigmoid', f), cell),
+    times(c, unary(c, 'Sigmoid', i), unary(c, 'Tanh', g)),
+  )
   return [times(c, unary(c, 'Sigmoid', o), unary(c, 'Tanh', next)), next]
 }
 
@@ -185,10 +231,12 @@ function gruCell(c: Context, a: Arguments): Ref {
   return plus(c, times(c, sub(c, number(c, update, 1), update), fresh), times(c, update, a.ref('hx')))
 }
 
-const simpleCell = (type: string): Operator => (c, a) => {
-  const { input, hidden } = stepGates(c, a)
-  return unary(c, type, plus(c, input, hidden))
-}
+const simpleCell =
+  (type: string): Operator =>
+  (c, a) => {
+    const { input, hidden } = stepGates(c, a)
+    return unary(c, type, plus(c, input, hidden))
+  }
 
 /** Recurrent networks, whole and step by step. */
 export const recurrentOperators: Operators = {

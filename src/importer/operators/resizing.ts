@@ -7,17 +7,19 @@ import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
 import { floorDivInts, mulInts, sameInt, Sym, type Int } from '../sym.ts'
 import { isInt, List, type Value } from '../values.ts'
+import { smooth } from './antialias.ts'
 import { padZeros } from './pooling.ts'
 
 type Mode = 'nearest' | 'nearest-exact' | 'linear' | 'cubic'
 
-interface Target {
+export interface Target {
   readonly sizes: readonly Int[]
   /** The factors that PyTorch computes with; undefined where it takes the ratio of the sizes. */
   readonly scales: readonly (number | undefined)[]
 }
 
-const scaleNames = (spatial: number) => (spatial === 1 ? ['scales'] : ['scales_d', 'scales_h', 'scales_w'].slice(3 - spatial))
+const scaleNames = (spatial: number) =>
+  spatial === 1 ? ['scales'] : ['scales_d', 'scales_h', 'scales_w'].slice(3 - spatial)
 
 function targetOf(a: Arguments, ref: Ref, spatial: number): Target {
   const factors = a.has('scale_factors') ? a.value('scale_factors') : null
@@ -27,21 +29,26 @@ function targetOf(a: Arguments, ref: Ref, spatial: number): Target {
     return { scales, sizes: scales.map((scale, axis) => scaledSize(sizeAt(ref, axis + 2), scale)) }
   }
   const sizes = a.ints('output_size')
-  const scales = a.has('scale_factors') ? sizes.map(() => undefined) : scaleNames(spatial).map(name => factorOf(a, name))
+  const scales = a.has('scale_factors')
+    ? sizes.map(() => undefined)
+    : scaleNames(spatial).map(name => factorOf(a, name))
   return { sizes, scales }
 }
 
 function factorOf(a: Arguments, name: string): number | undefined {
   const value: Value = a.value(name)
   if (value === null) return undefined
-  return typeof value === 'number' || isInt(value) ? Number(value) : refuse(`its argument ${name} is not known`)
+  return typeof value === 'number' || isInt(value)
+    ? Number(value)
+    : refuse(`its argument ${name} is not known`)
 }
 
 /** floor(size * factor). */
 function scaledSize(size: Int, scale: number): Int {
   if (!(size instanceof Sym)) return BigInt(Math.floor(Number(size) * scale))
   for (let divisor = 1; divisor <= 16; divisor++)
-    if (Number.isInteger(scale * divisor)) return floorDivInts(mulInts(size, BigInt(scale * divisor)), BigInt(divisor))
+    if (Number.isInteger(scale * divisor))
+      return floorDivInts(mulInts(size, BigInt(scale * divisor)), BigInt(divisor))
   return refuse('a symbolic size is scaled by a factor that is no simple fraction; give the size a number')
 }
 
@@ -52,12 +59,24 @@ function scaledSize(size: Int, scale: number): Int {
 function resize(c: Context, ref: Ref, target: Target, attributes: Record<string, string | number>): Ref {
   const { sizes, scales } = target
   const shape = [...ref.shape.slice(0, 2), ...sizes]
-  const named = Object.entries(attributes).map(([name, value]) => [name, typeof value === 'string' ? { string: value } : name === 'cubic_coeff_a' ? { float: value } : { int: value }] as const)
+  const named = Object.entries(attributes).map(
+    ([name, value]) =>
+      [
+        name,
+        typeof value === 'string'
+          ? { string: value }
+          : name === 'cubic_coeff_a'
+            ? { float: value }
+            : { int: value },
+      ] as const,
+  )
   const all = Object.fromEntries(named)
   const kind = { dtype: ref.dtype, shape }
   const factors = scales.every(scale => scale !== undefined)
   const useless = attributes['coordinate_transformation_mode'] === 'align_corners'
-  const equal = scales.every((scale, axis) => scale !== undefined && exactRatio(sizeAt(ref, axis + 2), sizes[axis] ?? 0n, scale))
+  const equal = scales.every(
+    (scale, axis) => scale !== undefined && exactRatio(sizeAt(ref, axis + 2), sizes[axis] ?? 0n, scale),
+  )
   if (factors && !useless && !(equal && !sizes.some(size => size instanceof Sym))) {
     const given = c.g.known(dtype.float32, [sizes.length + 2], [1, 1, ...scales.map(scale => scale ?? 1)])
     return c.op('Resize', [ref, undefined, given], kind, all)
@@ -71,7 +90,8 @@ function exactRatio(from: Int, to: Int, scale: number): boolean {
 
 function coordinates(mode: Mode, corners: boolean): Record<string, string> {
   if (mode === 'nearest') return { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }
-  if (mode === 'nearest-exact') return { coordinate_transformation_mode: 'half_pixel', nearest_mode: 'round_prefer_ceil' }
+  if (mode === 'nearest-exact')
+    return { coordinate_transformation_mode: 'half_pixel', nearest_mode: 'round_prefer_ceil' }
   return { coordinate_transformation_mode: corners ? 'align_corners' : 'half_pixel' }
 }
 
@@ -81,76 +101,132 @@ function nearestKnown(c: Context, ref: Ref, { sizes, scales }: Target, exact: bo
     const [from, to] = [staticSize(ref, axis + 2), Number(size)]
     if (from === to && scales[axis] === undefined) return result
     const step = Math.fround(scales[axis] === undefined ? from / to : 1 / (scales[axis] ?? 1))
-    const places = Array.from({ length: to }, (_, at) => BigInt(Math.min(Math.floor(Math.fround((at + (exact ? 0.5 : 0)) * step)), from - 1)))
+    const places = Array.from({ length: to }, (_, at) =>
+      BigInt(Math.min(Math.floor(Math.fround((at + (exact ? 0.5 : 0)) * step)), from - 1)),
+    )
     const shape = result.shape.map((old, each) => (each === axis + 2 ? size : old))
-    return c.op('Gather', [result, c.g.ints(places)], { dtype: ref.dtype, shape }, { axis: { int: axis + 2 } })
+    return c.op(
+      'Gather',
+      [result, c.g.ints(places)],
+      { dtype: ref.dtype, shape },
+      { axis: { int: axis + 2 } },
+    )
   }, ref)
 }
 
-const upsample = (mode: Mode, spatial: number, antialias = false): Operator => (c, a) => {
-  const ref = a.ref(a.has('input') ? 'input' : 'self')
-  const corners = a.has('align_corners') && a.bool('align_corners')
-  const target = targetOf(a, ref, spatial)
-  if (ref.rank !== spatial + 2) return refuse('its input must have a batch and channels')
-  const known = [...ref.shape.slice(2), ...target.sizes].every(size => typeof size === 'bigint')
-  if ((mode === 'nearest' || mode === 'nearest-exact') && known) return nearestKnown(c, ref, target, mode === 'nearest-exact')
-  if (antialias && corners) return refuse('it is not supported with align_corners')
-  const attributes: Record<string, string | number> = {
-    mode: mode === 'linear' || mode === 'cubic' ? mode : 'nearest',
-    ...coordinates(mode, corners),
-    ...(mode === 'cubic' ? { cubic_coeff_a: antialias ? -0.5 : -0.75 } : {}),
-    ...(antialias ? { antialias: 1 } : {}),
+const upsample =
+  (mode: Mode, spatial: number, antialias = false): Operator =>
+  (c, a) => {
+    const ref = a.ref(a.has('input') ? 'input' : 'self')
+    const corners = a.has('align_corners') && a.bool('align_corners')
+    const target = targetOf(a, ref, spatial)
+    if (ref.rank !== spatial + 2) return refuse('its input must have a batch and channels')
+    const known = [...ref.shape.slice(2), ...target.sizes].every(size => typeof size === 'bigint')
+    if ((mode === 'nearest' || mode === 'nearest-exact') && known)
+      return nearestKnown(c, ref, target, mode === 'nearest-exact')
+    if (antialias) return smooth(c, ref, target, { cubic: mode === 'cubic', corners })
+    const attributes: Record<string, string | number> = {
+      mode: mode === 'linear' || mode === 'cubic' ? mode : 'nearest',
+      ...coordinates(mode, corners),
+      ...(mode === 'cubic' ? { cubic_coeff_a: -0.75 } : {}),
+    }
+    const same = target.sizes.every((size, axis) => sameInt(size, sizeAt(ref, axis + 2)))
+    return same && target.scales.every(scale => scale === undefined || scale === 1)
+      ? ref
+      : resize(c, ref, target, attributes)
   }
-  const same = target.sizes.every((size, axis) => sameInt(size, sizeAt(ref, axis + 2)))
-  return same && target.scales.every(scale => scale === undefined || scale === 1) ? ref : resize(c, ref, target, attributes)
-}
 
 function gridSample(c: Context, a: Arguments): Ref {
   const [input, grid] = [a.ref('input'), a.ref('grid')]
-  const mode = ['linear', 'nearest', 'cubic'][a.number('interpolation_mode')] ?? refuse('its mode is not known')
-  const padding = ['zeros', 'border', 'reflection'][a.number('padding_mode')] ?? refuse('its padding is not known')
+  const mode =
+    ['linear', 'nearest', 'cubic'][a.number('interpolation_mode')] ?? refuse('its mode is not known')
+  const padding =
+    ['zeros', 'border', 'reflection'][a.number('padding_mode')] ?? refuse('its padding is not known')
   if (mode === 'cubic' && input.rank !== 4) return refuse('cubic sampling needs images')
   const shape = [...input.shape.slice(0, 2), ...grid.shape.slice(1, -1)]
-  const attributes = { mode: { string: mode }, padding_mode: { string: padding }, align_corners: { int: a.bool('align_corners') ? 1 : 0 } }
+  const attributes = {
+    mode: { string: mode },
+    padding_mode: { string: padding },
+    align_corners: { int: a.bool('align_corners') ? 1 : 0 },
+  }
   return c.op('GridSample', [input, grid], { dtype: input.dtype, shape }, attributes)
 }
 
 function affineGrid(c: Context, a: Arguments): Ref {
   const [theta, size] = [a.ref('theta'), a.ints('size')]
   const shape = [size[0] ?? 1n, ...size.slice(2), BigInt(size.length - 2)]
-  return c.op('AffineGrid', [theta, c.g.ints(size)], { dtype: theta.dtype, shape }, { align_corners: { int: a.bool('align_corners') ? 1 : 0 } })
+  return c.op(
+    'AffineGrid',
+    [theta, c.g.ints(size)],
+    { dtype: theta.dtype, shape },
+    { align_corners: { int: a.bool('align_corners') ? 1 : 0 } },
+  )
 }
 
 /** Windows as columns: one Gather per axis, then the order [batch, channels, kernel, places]. */
 function imageToColumns(c: Context, a: Arguments): Ref {
   const given = a.ref('self')
-  const [kernel, dilation, padding, stride] = ['kernel_size', 'dilation', 'padding', 'stride'].map(name => a.many(name, 2))
-  if (!kernel || !dilation || !padding || !stride || given.rank !== 4) return refuse('its input must be a batch of images')
+  const [kernel, dilation, padding, stride] = ['kernel_size', 'dilation', 'padding', 'stride'].map(name =>
+    a.many(name, 2),
+  )
+  if (!kernel || !dilation || !padding || !stride || given.rank !== 4)
+    return refuse('its input must be a batch of images')
   const padded = padZeros(c, given, padding)
   const rows = windowPlaces(staticSize(padded, 2), kernel[0] ?? 1, dilation[0] ?? 1, stride[0] ?? 1)
   const columns = windowPlaces(staticSize(padded, 3), kernel[1] ?? 1, dilation[1] ?? 1, stride[1] ?? 1)
   const [n, channels] = [sizeAt(given, 0), sizeAt(given, 1)]
-  const down = c.op('Gather', [padded, rows.ref(c)], { dtype: given.dtype, shape: [n, channels, ...rows.shape, sizeAt(padded, 3)] }, { axis: { int: 2 } })
-  const both = c.op('Gather', [down, columns.ref(c)], { dtype: given.dtype, shape: [n, channels, ...rows.shape, ...columns.shape] }, { axis: { int: 4 } })
+  const down = c.op(
+    'Gather',
+    [padded, rows.ref(c)],
+    { dtype: given.dtype, shape: [n, channels, ...rows.shape, sizeAt(padded, 3)] },
+    { axis: { int: 2 } },
+  )
+  const both = c.op(
+    'Gather',
+    [down, columns.ref(c)],
+    { dtype: given.dtype, shape: [n, channels, ...rows.shape, ...columns.shape] },
+    { axis: { int: 4 } },
+  )
   const [kh = 1n, lh = 1n] = rows.shape
   const [kw = 1n, lw = 1n] = columns.shape
-  const ordered = c.op('Transpose', [both], { dtype: given.dtype, shape: [n, channels, kh, kw, lh, lw] }, { perm: { ints: [0, 1, 2, 4, 3, 5] } })
+  const ordered = c.op(
+    'Transpose',
+    [both],
+    { dtype: given.dtype, shape: [n, channels, kh, kw, lh, lw] },
+    { perm: { ints: [0, 1, 2, 4, 3, 5] } },
+  )
   return reshape(c, ordered, [n, mulInts(channels, kh * kw), lh * lw])
 }
 
 function windowPlaces(size: number, kernel: number, dilation: number, stride: number) {
   const count = Math.floor((size - dilation * (kernel - 1) - 1) / stride) + 1
-  const places = Array.from({ length: kernel * count }, (_, at) => BigInt(Math.floor(at / count) * dilation + (at % count) * stride))
-  return { shape: [BigInt(kernel), BigInt(count)] as const, ref: (c: Context) => c.g.known(dtype.int64, [kernel, count], places) }
+  const places = Array.from({ length: kernel * count }, (_, at) =>
+    BigInt(Math.floor(at / count) * dilation + (at % count) * stride),
+  )
+  return {
+    shape: [BigInt(kernel), BigInt(count)] as const,
+    ref: (c: Context) => c.g.known(dtype.int64, [kernel, count], places),
+  }
 }
 
 function columnsToImage(c: Context, a: Arguments): Ref {
   const ref = a.ref('self')
-  const [size, kernel, dilation, padding, stride] = ['output_size', 'kernel_size', 'dilation', 'padding', 'stride'].map(name => a.many(name, 2))
-  if (!size || !kernel || !dilation || !padding || !stride || ref.rank !== 3) return refuse('its input must be a batch of columns')
+  const [size, kernel, dilation, padding, stride] = [
+    'output_size',
+    'kernel_size',
+    'dilation',
+    'padding',
+    'stride',
+  ].map(name => a.many(name, 2))
+  if (!size || !kernel || !dilation || !padding || !stride || ref.rank !== 3)
+    return refuse('its input must be a batch of columns')
   const area = kernel.reduce((x, y) => x * y, 1)
   const shape = [sizeAt(ref, 0), floorDivInts(sizeAt(ref, 1), BigInt(area)), ...size.map(BigInt)]
-  const attributes = { dilations: { ints: dilation }, pads: { ints: [...padding, ...padding] }, strides: { ints: stride } }
+  const attributes = {
+    dilations: { ints: dilation },
+    pads: { ints: [...padding, ...padding] },
+    strides: { ints: stride },
+  }
   return c.op('Col2Im', [ref, c.g.ints(size), c.g.ints(kernel)], { dtype: ref.dtype, shape }, attributes)
 }
 

@@ -63,6 +63,7 @@ aten::add.int(int a, int b) -> int
 aten::add.int_float(int a, float b) -> float
 aten::add.str(str a, str b) -> str
 aten::add.t(t[] a, t[] b) -> t[]
+aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor
 aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor
 aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor
 aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor
@@ -80,6 +81,7 @@ aten::all.int(int[] self) -> bool
 aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor
 aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor
 aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor
+aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)
 aten::any(Tensor self) -> Tensor
 aten::any.bool(bool[] self) -> bool
 aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor
@@ -125,6 +127,12 @@ aten::atanh(Tensor self) -> Tensor
 aten::atanh.Scalar(Scalar a) -> Scalar
 aten::atanh.float(float a) -> float
 aten::atanh.int(int a) -> float
+aten::atleast_1d(Tensor self) -> Tensor
+aten::atleast_1d.Sequence(Tensor[] tensors) -> Tensor[]
+aten::atleast_2d(Tensor self) -> Tensor
+aten::atleast_2d.Sequence(Tensor[] tensors) -> Tensor[]
+aten::atleast_3d(Tensor self) -> Tensor
+aten::atleast_3d.Sequence(Tensor[] tensors) -> Tensor[]
 aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor
 aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
 aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
@@ -137,6 +145,8 @@ aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor
 aten::bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, Generator? generator=None) -> Tensor(a!)
 aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)
 aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor
+aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor
+aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor
 aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor
 aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor
 aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor
@@ -152,6 +162,8 @@ aten::bmm(Tensor self, Tensor mat2) -> Tensor
 aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor
 aten::broadcast_tensors(Tensor[] tensors) -> Tensor[]
 aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)
+aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
+aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
 aten::cat(Tensor[] tensors, int dim=0) -> Tensor
 aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor
 aten::ceil(Tensor self) -> Tensor
@@ -202,6 +214,8 @@ aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Ten
 aten::count_nonzero(Tensor self, int? dim=None) -> Tensor
 aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor
 aten::cpu(Tensor(a) self) -> Tensor(b|a)
+aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor
+aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor
 aten::cuda(Tensor(a) self) -> Tensor(b|a)
 aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor
 aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor
@@ -210,6 +224,7 @@ aten::deg2rad(Tensor self) -> Tensor
 aten::detach(Tensor(a) self) -> Tensor(a)
 aten::diag(Tensor self, int diagonal=0) -> Tensor
 aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)
+aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor
 aten::dim(Tensor self) -> int
 aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor
 aten::div(Scalar a, Scalar b) -> float
@@ -235,19 +250,4 @@ aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, De
 aten::eq(Scalar a, Scalar b) -> bool
 aten::eq.Scalar(Tensor self, Scalar other) -> Tensor
 aten::eq.Tensor(Tensor self, Tensor other) -> Tensor
-aten::eq.Tensor_list(Tensor[] a, Tensor[] b) -> bool
-aten::eq.bool(bool a, bool b) -> bool
-aten::eq.bool_list(bool[] a, bool[] b) -> bool
-aten::eq.device(Device a, Device b) -> bool
-aten::eq.enum(AnyEnumType a, AnyEnumType b) -> bool
-aten::eq.float(float a, float b) -> bool
-aten::eq.float_int(float a, int b) -> bool
-aten::eq.float_list(float[] a, float[] b) -> bool
-aten::eq.int(int a, int b) -> bool
-aten::eq.int_float(int a, float b) -> bool
-aten::eq.int_list(int[] a, int[] b) -> bool
-aten::eq.str(str a, str b) -> bool
-aten::eq.str_list(str[] a, str[] b) -> bool
-aten::erf(Tensor self) -> Tensor
-aten::erf.Scalar(Scalar a) -> Scalar
 `

@@ -1,5 +1,20 @@
 /** Schemas of operators as PyTorch declares them: names, types and defaults of their arguments. */
 export const part2 = `
+aten::eq.Tensor_list(Tensor[] a, Tensor[] b) -> bool
+aten::eq.bool(bool a, bool b) -> bool
+aten::eq.bool_list(bool[] a, bool[] b) -> bool
+aten::eq.device(Device a, Device b) -> bool
+aten::eq.enum(AnyEnumType a, AnyEnumType b) -> bool
+aten::eq.float(float a, float b) -> bool
+aten::eq.float_int(float a, int b) -> bool
+aten::eq.float_list(float[] a, float[] b) -> bool
+aten::eq.int(int a, int b) -> bool
+aten::eq.int_float(int a, float b) -> bool
+aten::eq.int_list(int[] a, int[] b) -> bool
+aten::eq.str(str a, str b) -> bool
+aten::eq.str_list(str[] a, str[] b) -> bool
+aten::erf(Tensor self) -> Tensor
+aten::erf.Scalar(Scalar a) -> Scalar
 aten::erf.float(float a) -> float
 aten::erf.int(int a) -> float
 aten::erfc(Tensor self) -> Tensor
@@ -85,7 +100,9 @@ aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor
 aten::hardsigmoid(Tensor self) -> Tensor
 aten::hardswish(Tensor self) -> Tensor
 aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor
+aten::heaviside(Tensor self, Tensor values) -> Tensor
 aten::hstack(Tensor[] tensors) -> Tensor
+aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor
 aten::hypot(Tensor self, Tensor other) -> Tensor
 aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor
 aten::index.Tensor(Tensor self, Tensor?[] indices) -> Tensor
@@ -114,8 +131,10 @@ aten::isinf.float(float a) -> bool
 aten::isnan(Tensor self) -> Tensor
 aten::isnan.float(float a) -> bool
 aten::item(Tensor self) -> Scalar
+aten::kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor
 aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)
 aten::kthvalue.values(Tensor self, SymInt k, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)
+aten::l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor
 aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor
 aten::le(Scalar a, Scalar b) -> bool
 aten::le.Scalar(Tensor self, Scalar other) -> Tensor
@@ -141,7 +160,10 @@ aten::less.Scalar(Tensor self, Scalar other) -> Tensor
 aten::less.Tensor(Tensor self, Tensor other) -> Tensor
 aten::less_equal.Scalar(Tensor self, Scalar other) -> Tensor
 aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor
+aten::linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor
 aten::linalg_matmul(Tensor self, Tensor other) -> Tensor
+aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
 aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
 aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor
 aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
@@ -222,32 +244,10 @@ aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)
 aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)
 aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)
 aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)
+aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor
 aten::mul(Scalar a, Scalar b) -> Scalar
 aten::mul.Scalar(Tensor self, Scalar other) -> Tensor
 aten::mul.Tensor(Tensor self, Tensor other) -> Tensor
 aten::mul.float(float a, float b) -> float
 aten::mul.float_int(float a, int b) -> float
-aten::mul.int(int a, int b) -> int
-aten::mul.int_float(int a, float b) -> float
-aten::mul.left_t(t[] l, int n) -> t[]
-aten::mul.right_(int n, t[] l) -> t[]
-aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor
-aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor
-aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor
-aten::mv(Tensor self, Tensor vec) -> Tensor
-aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor
-aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
-aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)
-aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)
-aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor
-aten::ne(Scalar a, Scalar b) -> bool
-aten::ne.Scalar(Tensor self, Scalar other) -> Tensor
-aten::ne.Tensor(Tensor self, Tensor other) -> Tensor
-aten::ne.Tensor_list(Tensor[] a, Tensor[] b) -> bool
-aten::ne.bool(bool a, bool b) -> bool
-aten::ne.bool_list(bool[] a, bool[] b) -> bool
-aten::ne.device(Device a, Device b) -> bool
-aten::ne.enum(AnyEnumType a, AnyEnumType b) -> bool
-aten::ne.float(float a, float b) -> bool
-aten::ne.float_int(float a, int b) -> bool
 `

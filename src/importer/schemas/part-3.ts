@@ -1,5 +1,29 @@
 /** Schemas of operators as PyTorch declares them: names, types and defaults of their arguments. */
 export const part3 = `
+aten::mul.int(int a, int b) -> int
+aten::mul.int_float(int a, float b) -> float
+aten::mul.left_t(t[] l, int n) -> t[]
+aten::mul.right_(int n, t[] l) -> t[]
+aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor
+aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor
+aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor
+aten::mv(Tensor self, Tensor vec) -> Tensor
+aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor
+aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)
+aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)
+aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor
+aten::ne(Scalar a, Scalar b) -> bool
+aten::ne.Scalar(Tensor self, Scalar other) -> Tensor
+aten::ne.Tensor(Tensor self, Tensor other) -> Tensor
+aten::ne.Tensor_list(Tensor[] a, Tensor[] b) -> bool
+aten::ne.bool(bool a, bool b) -> bool
+aten::ne.bool_list(bool[] a, bool[] b) -> bool
+aten::ne.device(Device a, Device b) -> bool
+aten::ne.enum(AnyEnumType a, AnyEnumType b) -> bool
+aten::ne.float(float a, float b) -> bool
+aten::ne.float_int(float a, int b) -> bool
 aten::ne.float_list(float[] a, float[] b) -> bool
 aten::ne.int(int a, int b) -> bool
 aten::ne.int_float(int a, float b) -> bool
@@ -15,6 +39,8 @@ aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? l
 aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
 aten::nonzero(Tensor self) -> Tensor
 aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor
 aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor
@@ -97,6 +123,7 @@ aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params,
 aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
 aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
 aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor
+aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor
 aten::round(Tensor self) -> Tensor
 aten::round.Scalar(Scalar a) -> Scalar
 aten::round.decimals(Tensor self, *, int decimals) -> Tensor
@@ -116,6 +143,7 @@ aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor
 aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor
 aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)
 aten::select.t(t[](a) list, int idx) -> t(*)
+aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor
 aten::selu(Tensor self) -> Tensor
 aten::sgn(Tensor self) -> Tensor
 aten::sigmoid(Tensor self) -> Tensor
@@ -135,6 +163,9 @@ aten::size.int(Tensor self, int dim) -> int
 aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)
 aten::slice.str(str string, int? start=None, int? end=None, int step=1) -> str
 aten::slice.t(t[] l, int? start=None, int? end=None, int step=1) -> t[]
+aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor
+aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor
+aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor
 aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor
 aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor
 aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor
@@ -212,42 +243,11 @@ aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor
 aten::tile(Tensor self, SymInt[] dims) -> Tensor
 aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)
 aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)
+aten::to.dtype_layout(Tensor(a) self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)
 aten::to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)
 aten::to.prim_Device(Tensor(a) self, Device? device, int? dtype=None, bool non_blocking=False, bool copy=False) -> Tensor(b|a)
 aten::to.prim_dtype(Tensor(a) self, int? dtype=None, bool non_blocking=False, bool copy=False) -> Tensor(b|a)
 aten::to.prim_other(Tensor(a) self, bool non_blocking=False, bool copy=False) -> Tensor(b|a)
 aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)
 aten::topk.values(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)
-aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)
-aten::tril(Tensor self, SymInt diagonal=0) -> Tensor
-aten::triu(Tensor self, SymInt diagonal=0) -> Tensor
-aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor
-aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor
-aten::trunc(Tensor self) -> Tensor
-aten::type_as(Tensor self, Tensor other) -> Tensor
-aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]
-aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)
-aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)
-aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)
-aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)
-aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)
-aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)
-aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
-aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
-aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
-aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
-aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor
-aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
-aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor
-aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
-aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor
-aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
-aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor
-aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
-aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor
-aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
-aten::var(Tensor self, bool unbiased=True) -> Tensor
-aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor
-aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor
-aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)
 `
