@@ -1,4 +1,4 @@
-import { checkTold } from './guess.ts'
+import { checkFlattened, checkTold } from './guess.ts'
 import { bind, describe, type Arguments, type Call } from './arguments.ts'
 import { containerOperators } from './container-operators.ts'
 import type { Context } from './context.ts'
@@ -16,17 +16,12 @@ import { Tuple, Uninitialised, type Value } from './values.ts'
 /** Calls `aten::add` and the like on values of any kind. */
 export function callOperator(c: Context, name: string, call: Call): Value {
   checkTold(name, call)
-  for (const value of [...call.args, ...call.keywords.values()])
-    if (value instanceof Uninitialised) refuse(value.why)
+  checkFlattened(c, name, call)
+  refuseUninitialised(call)
   if (name === 'prim::RaiseException')
     throw new Raised(typeof call.args[0] === 'string' ? call.args[0] : 'an exception')
-  if (call.keywords.size === 0 || name === 'aten::warn') {
-    for (const operators of [scalarOperators, containerOperators]) {
-      const result = operators.get(name)?.(c, call.args)
-      // None is a result too.
-      if (result !== undefined) return result
-    }
-  }
+  const result = callOnValues(c, name, call)
+  if (result !== undefined) return result
   const short = name.replace(/^aten::/, '')
   const own = operatorNamed(short)
   if (own !== undefined) return callOwn(c, own, name, call)
@@ -34,6 +29,17 @@ export function callOperator(c: Context, name: string, call: Call): Value {
   return base === undefined
     ? refuse('this operator is not supported')
     : callInPlace(c, base, name.slice(0, -1), call)
+}
+
+function refuseUninitialised({ args, keywords }: Call): void {
+  for (const value of [...args, ...keywords.values()]) if (value instanceof Uninitialised) refuse(value.why)
+}
+
+/** The operators of the language on anything but tensors. Undefined where none applies; None is a result. */
+function callOnValues(c: Context, name: string, { args, keywords }: Call): Value | undefined {
+  if (keywords.size > 0 && name !== 'aten::warn') return undefined
+  const result = scalarOperators.get(name)?.(c, args)
+  return result === undefined ? containerOperators.get(name)?.(c, args) : result
 }
 
 function callOwn(c: Context, operator: Operator, name: string, call: Call): Value {

@@ -1,6 +1,7 @@
 import { GraphBuilder, type Kind } from './graph.ts'
+import type { InputSpec } from './inputs.ts'
 import { Journal } from './journal.ts'
-import { Ref } from './ref.ts'
+import type { Ref } from './ref.ts'
 import type { Attributes } from './scope.ts'
 import { Tensor } from './tensor.ts'
 
@@ -9,6 +10,8 @@ export class Context {
   readonly g = new GraphBuilder()
   readonly journal = new Journal()
   readonly warnings = new Set<string>()
+  /** What was guessed of inputs that nobody has described, by their numbers. */
+  guessed: ReadonlyMap<number, Omit<InputSpec, 'name'>> = new Map()
 
   tensor(ref: Ref): Tensor {
     return new Tensor(ref, this.journal)

@@ -131,6 +131,7 @@ function evaluate(archive: TorchArchive, given: readonly InputSpec[] | undefined
   const guessed = new Map<number, Omit<InputSpec, 'name'>>()
   for (let attempt = 0; attempt < MAX_INPUTS; attempt++) {
     const evaluator = new Evaluator(archive)
+    evaluator.context.guessed = guessed
     const args = new Arguments(evaluator.context, { given, guessed })
     try {
       const outputs = evaluator.run(() => runForward(evaluator, args))
@@ -138,7 +139,7 @@ function evaluate(archive: TorchArchive, given: readonly InputSpec[] | undefined
       return { evaluator, outputs, guessed: shown }
     } catch (error) {
       if (error instanceof Untold) throw untold(args.names, guessed)
-      if (!(error instanceof Guess) || guessed.has(error.input)) throw error
+      if (!(error instanceof Guess)) throw error
       guessed.set(error.input, error.spec)
     }
   }
