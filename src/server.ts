@@ -108,11 +108,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 
   try {
-    // Doors open before the models are there, as TorchServe's do: /ping answers, predictions wait in their queues.
-    const addresses = await doors.open()
+    // Doors open once every model is registered, so that none is unknown, and before its workers are up, as TorchServe's
+    // do: /ping answers, and predictions wait in their queues.
     const { registered, refused } = await loadModels(config.models, operations)
-    await snapshots?.started()
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
+    const addresses = await doors.open()
+    await snapshots?.started()
     return {
       addresses,
       cpu,
@@ -222,12 +223,11 @@ interface Parts {
 
 function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetry }: Parts): RegisterDeps {
   const { config, logger } = options
-  const openPort = config.workers.isDebug ? inlinePorts(options) : processPorts(options)
   let lastWorker = config.workers.firstNumber - 1
   return {
     registry,
     workDir,
-    openPort,
+    openPort: config.workers.isDebug ? inlinePorts(options) : processPorts(options),
     imports: openImports(options, workDir),
     observeImport: (model, version) => logImport(logger.child({ model, version })),
     locate: {

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { App } from './app.ts'
+import type { FastifyInstance } from 'fastify'
 
 /**
  * Lets an app close as soon as every request has been answered. By itself it would wait for connections that a client
  * keeps for later, and for those over which nothing was ever sent.
  */
-export function drainOnClose(app: App): void {
+export function drainOnClose(app: FastifyInstance): void {
   const open = new Set<ServerResponse>()
   let closing = false
   const cut = () => {

@@ -17,13 +17,22 @@ export function toLoadFailure(error: unknown, { name, version }: Pick<Model, 'na
 
 function explain(error: unknown): string {
   if (error instanceof WorkerEnded) {
-    const lastLine = error.lastWords.trim().split('\n').at(-1) ?? ''
-    return lastLine === ''
+    const said = mainLine(error.lastWords)
+    return said === undefined
       ? `The worker ${error.message}.`
-      : `The worker ${error.message}. It said: ${lastLine}`
+      : `The worker ${error.message}. It said: ${said}`
   }
   if (error instanceof LoadFailed || error instanceof Error) return error.message
   return String(error)
+}
+
+/** Of what a process said last: the error, where one ended it, else the last line that is no part of a stack. */
+function mainLine(lastWords: string): string | undefined {
+  const lines = lastWords.split('\n').map(line => line.trim())
+  return (
+    lines.findLast(line => /^(?:FATAL ERROR|[\w.]*(?:Error|Exception)\b)/.test(line)) ??
+    lines.findLast(line => line !== '' && !/^(?:Node\.js v|at )/.test(line))
+  )
 }
 
 /** Absolute paths and file URLs are shortened to the file's name. */

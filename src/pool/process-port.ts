@@ -186,7 +186,9 @@ export class ProcessPort implements WorkerPort {
     const bytes = this.memoryBytes() ?? 0
     const limit = this.#options.memoryLimitBytes
     if (bytes > limit)
-      this.kill(`held ${toMegabytes(bytes)} MB of memory; worker_memory_limit_mb is ${toMegabytes(limit)}`)
+      this.kill(
+        `held ${toMegabytes(bytes)} MB of memory; its limit (worker_memory_limit_mb) is ${toMegabytes(limit)} MB`,
+      )
   }
 
   #reasonOf(code: number | null, signal: NodeJS.Signals | null): WorkerEnded {

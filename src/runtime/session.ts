@@ -1,11 +1,11 @@
-/** The only file that knows onnxruntime-node. */
+/** The only file that knows how to use onnxruntime-node. */
 import { basename, dirname, sep } from 'node:path'
-import './no-telemetry.ts'
-import { env, InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { failureWith } from '../errors.ts'
 import { checkInputs } from './check-inputs.ts'
 import { InvalidInput } from './handler.ts'
 import type { Session } from './handler.ts'
+import { ort } from './onnxruntime.ts'
 import type { GraphInfo, Tensor, TensorInfo, Tensors } from './tensor.ts'
 
 export { checkInputs } from './check-inputs.ts'
@@ -25,10 +25,10 @@ export interface ModelSession extends Session {
 
 /** Loads an ONNX file. INVALID_MODEL with ONNX Runtime's reason, free of paths, where it is refused. */
 export async function openSession(file: string, options: SessionOptions): Promise<ModelSession> {
-  env.logLevel = 'error'
+  ort.env.logLevel = 'error'
   let session: InferenceSession
   try {
-    session = await InferenceSession.create(file, sessionOptions(options))
+    session = await ort.InferenceSession.create(file, sessionOptions(options))
   } catch (cause) {
     throw failureWith({ cause }, 'INVALID_MODEL', refusal(file, cause))
   }
@@ -88,7 +88,7 @@ function toOrt({ type, data, dims }: Tensor): OrtTensor {
     return { type, data, dims, location: 'cpu' } as unknown as OrtTensor
   }
   // The constructor has one overload per type; checkInputs has seen that type and data belong together.
-  return new OrtTensor(type as 'float32', data as Float32Array, dims)
+  return new ort.Tensor(type as 'float32', data as Float32Array, dims)
 }
 
 function fromOrt(tensor: OrtTensor | undefined): Tensor {

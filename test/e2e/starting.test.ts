@@ -33,17 +33,10 @@ async function runToEnd(args: readonly string[], program?: string) {
 }
 
 describe('a start that cannot be', () => {
-  test.each([
-    [['--model-stor', 'x'], /^Unknown flag --model-stor; did you mean --model-store\?$/m],
-    [['--model-store', '/no/such/folder'], /\/no\/such\/folder/],
-    [['--ts-config', '/no/such/file'], /--ts-config file not found: .*\/no\/such\/file/],
-    [['--inference-address', 'localhost'], /Invalid binding address: localhost; expected http:\/\/host/],
-    [['--job-queue-size', 'many'], /--job-queue-size/],
-  ])('%j exits with 1 and one clear text', async (args, message) => {
-    const store1 = args.includes('--model-store') ? [] : ['--model-store', store.dir]
-    const { code, stdout, stderr } = await runToEnd(['start', ...store1, ...args])
+  test('for a wrong flag exits with 1 and one clear text', async () => {
+    const { code, stdout, stderr } = await runToEnd(['start', '--model-stor', store.dir])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(stderr).toMatch(message)
+    expect(stderr).toMatch(/^Unknown flag --model-stor; did you mean --model-store\?$/m)
     expect(stderr).not.toMatch(/^\s+at /m)
   })
 
@@ -61,26 +54,17 @@ describe('a start that cannot be', () => {
     expect(await readdir(tmp)).toEqual([])
   })
 
-  test.each([
-    [['frobnicate'], /There is no command "frobnicate"/],
-    [['start', 'digits.mar'], /^Unexpected argument digits\.mar; values follow their flag$/m],
-  ])('%j is not understood', async (args, message) => {
-    const { code, stderr } = await runToEnd(args)
+  test('for want of such a command exits with 1 and shows those there are', async () => {
+    const { code, stderr } = await runToEnd(['frobnicate'])
     expect(code).toBe(1)
-    expect(stderr).toMatch(message)
+    expect(stderr).toMatch(/^There is no command "frobnicate"\.\n\nUsage: sconce COMMAND/)
   })
 })
 
-test.each([
-  [['--version'], 'sconce.ts', /^Sconce \d+\.\d+\.\d+\n$/],
-  [['start', '--version'], 'sconce.ts', /^TorchServe Version is \d+\.\d+\.\d+ \(Sconce\)\n$/],
-  [['--version'], 'torchserve.ts', /^TorchServe Version is \d+\.\d+\.\d+ \(Sconce\)\n$/],
-  [['start', '--help'], 'sconce.ts', /--model-store[^]*--tracing/],
-  [['--help'], 'torchserve.ts', /--model-store/],
-])('%j of %s is answered', async (args, program, text) => {
-  const { code, stdout } = await runToEnd(args, program)
+test('torchserve --version is answered', async () => {
+  const { code, stdout } = await runToEnd(['--version'], 'torchserve.ts')
   expect(code).toBe(0)
-  expect(stdout).toMatch(text)
+  expect(stdout).toMatch(/^TorchServe Version is \d+\.\d+\.\d+ \(Sconce\)\n$/)
 })
 
 describe('a start', () => {

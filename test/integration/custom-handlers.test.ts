@@ -69,7 +69,7 @@ test('an object that only explains answers explanations, and predictions by defa
       body: JSON.stringify([[Array(8).fill(Array(8).fill(0))]]),
       headers: { 'content-type': 'application/json' },
     })
-    expect([(await response.json()) as unknown].flat(3)).toHaveLength(10)
+    expect([await response.json()].flat(3)).toHaveLength(10)
   } finally {
     await server.stop()
     await store.remove()

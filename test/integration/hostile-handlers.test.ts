@@ -187,8 +187,16 @@ describe('a handler that takes its process with it', () => {
     ['hang', 500, 'The worker did not answer within 2 s.'],
     ['garbage', 500, /^The worker sent what is not a message/],
     ['reject later', 500, 'The worker exited with code 1.'],
-    ['fill the heap', 507, /^The worker held \d+ MB of memory; worker_memory_limit_mb is 300\.$/],
-    ['fill buffers', 507, /^The worker held \d+ MB of memory; worker_memory_limit_mb is 300\.$/],
+    [
+      'fill the heap',
+      507,
+      /^The worker held \d+ MB of memory; its limit \(worker_memory_limit_mb\) is 300 MB\.$/,
+    ],
+    [
+      'fill buffers',
+      507,
+      /^The worker held \d+ MB of memory; its limit \(worker_memory_limit_mb\) is 300 MB\.$/,
+    ],
   ])('%s: its client is told, a new worker answers the next', async (text, status, reason) => {
     const before = (await server.describe('hostile')).workers[0]?.pid ?? 0
     const answer = await jsonOf(await ask('hostile', text))

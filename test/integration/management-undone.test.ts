@@ -27,6 +27,9 @@ beforeAll(async () => {
     handler: loads("throw new Error('no weights in /root/secret/weights.bin')"),
   })
   await store.addHandler('dies', { handler: loads("console.error('last words'); process.exit(7)") })
+  await store.addHandler('careless', {
+    handler: loads("setTimeout(() => { throw new TypeError('late trouble') }); await new Promise(() => {})"),
+  })
   await store.addHandler('silent', {
     handler: loads(never),
     config: 'startupTimeout: 1\n',
@@ -80,6 +83,13 @@ const failing: readonly Failing[] = [
     status: 500,
     message: notStarted('dies'),
     reason: /^The worker exited with code 7\. It said: last words$/,
+  },
+  {
+    what: 'an exception that nobody catches',
+    url: 'careless-1.0',
+    status: 500,
+    message: notStarted('careless'),
+    reason: /^The worker exited with code 1\. It said: TypeError: late trouble$/,
   },
   {
     what: 'a worker that is not ready in time',

@@ -128,7 +128,9 @@ test('workers come up on their own after a registration that nobody waits for', 
 
 test('scaling down a model that is still loading waits for it, and does not undo its registration', async () => {
   await managed.post('url=model-1&initial_workers=2&synchronous=false')
-  expect(await managed.ask('PUT', '/models/model?min_worker=1&synchronous=true')).toMatchObject({ status: 200 })
+  expect(await managed.ask('PUT', '/models/model?min_worker=1&synchronous=true')).toMatchObject({
+    status: 200,
+  })
   expect(await managed.holdings()).toMatchObject({ models: ['model 1'], workers: 1 })
   expect(await managed.predict('model')).toEqual({ status: 200, body: 'one' })
 })

@@ -13,15 +13,23 @@ const VERSIONS = ['1', '2', '3'] as const
 const OPERATORS = 3
 const CLIENTS = 6
 
+interface Things {
+  readonly models: number
+  readonly workers: number
+  readonly unpacked: number
+}
+
 export interface ChurnReport {
   /** How often each answer came, by request and status. */
   readonly operations: Readonly<Record<string, number>>
   readonly predictions: Readonly<Record<string, number>>
   /** Answers that should not have been. */
   readonly failures: readonly string[]
-  /** What was there at the end, and what should have been. */
-  readonly end: { readonly workers: number; readonly unpacked: number }
-  readonly expected: { readonly workers: number; readonly unpacked: number }
+  /** What was there at the end, and what should have been: what the registered models have. */
+  readonly end: Things
+  readonly expected: Things
+  /** Models at the end by the answers: what was registered and not unregistered. */
+  readonly modelsByAnswers: number
   /** Of the server, after everything was unregistered and it was told to stop. */
   readonly after: { readonly workers: number; readonly unpacked: number; readonly exitCode: number | null }
   readonly errorLines: readonly string[]
@@ -43,7 +51,14 @@ export async function churn({ ms, seed }: { ms: number; seed: number }): Promise
     await unregisterAll(server)
     const after = { workers: server.workers().length, unpacked: (await server.unpacked()).length }
     const exitCode = await server.stop()
-    return { ...tally.report(), end, expected, after: { ...after, exitCode }, errorLines: server.errors }
+    return {
+      ...tally.report(),
+      end,
+      expected,
+      modelsByAnswers: tally.models(),
+      after: { ...after, exitCode },
+      errorLines: server.errors,
+    }
   } finally {
     await server.stop()
     await store.remove()
@@ -66,6 +81,13 @@ class Tally {
 
   failure(text: string): void {
     this.#failures.push(text)
+  }
+
+  /** Every registration that was taken is there until its model is unregistered, also under it while it loads (500). */
+  models(): number {
+    const count = (what: string) => this.#operations.get(what) ?? 0
+    const taken = count('register 200') + count('register 202') + count('register 500')
+    return taken - count('unregister 200')
   }
 
   report(): Pick<ChurnReport, 'operations' | 'predictions' | 'failures'> {
@@ -156,8 +178,12 @@ async function settle(server: ServerProcess): Promise<Pick<ChurnReport, 'end' | 
     () => String(server.workers().toSorted((a, b) => a - b)) === String(pids),
   ).catch(() => {})
   return {
-    end: { workers: server.workers().length, unpacked: (await server.unpacked()).length },
-    expected: { workers: pids.length, unpacked: described.length },
+    end: {
+      models: described.length,
+      workers: server.workers().length,
+      unpacked: (await server.unpacked()).length,
+    },
+    expected: { models: described.length, workers: pids.length, unpacked: described.length },
   }
 }
 

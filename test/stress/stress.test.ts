@@ -4,11 +4,13 @@ import { churn } from './churn.ts'
 import { slope } from './memory.ts'
 
 test('models come and go at random under traffic: nothing fails, and nothing is left', async () => {
-  const { failures, predictions, end, expected, after, errorLines } = await churn({ ms: 8000, seed: 7 })
+  const report = await churn({ ms: 8000, seed: 7 })
+  const { failures, predictions, end, expected, after, errorLines } = report
   expect(failures).toEqual([])
   expect(errorLines).toEqual([])
   expect(predictions['200'] ?? 0).toBeGreaterThan(50)
   expect(end).toEqual(expected)
+  expect(report.modelsByAnswers).toBe(end.models)
   expect(after).toEqual({ workers: 0, unpacked: 0, exitCode: 0 })
 })
 

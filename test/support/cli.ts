@@ -31,7 +31,7 @@ export class Cli {
     })
     this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()))
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()))
-    this.ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal }) as Ended)
+    this.ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal }))
   }
 
   get pid(): number {

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Queue } from '../../../src/batching/queue.ts'
 import { InlinePort, type InlineHost } from '../../../src/pool/inline-port.ts'
@@ -27,8 +28,10 @@ const echo: Run = (_verb, items) =>
   })
 
 const pools: Pool[] = []
+const folders: string[] = []
 afterEach(async () => {
   await Promise.all(pools.splice(0).map(pool => pool.scale(0).drained))
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true })
 })
 
 interface Setup extends Partial<Omit<PoolOptions, 'observer' | 'queue'>> {
@@ -42,6 +45,7 @@ interface Setup extends Partial<Omit<PoolOptions, 'observer' | 'queue'>> {
 async function makePool({ batchSize = 4, load, run = () => echo, ...options }: Setup = {}) {
   const queue = new Queue<Job, Outcome>({ capacity: 100, batchSize, maxDelayMs: 0 })
   const order = await orderFor('export default {}')
+  folders.push(order.dir)
   const ports: InlinePort[] = []
   const steps: string[] = []
   const batches: BatchReport[] = []

@@ -109,7 +109,9 @@ describe('a process', () => {
     const { run } = await load(statement, { memoryLimitBytes: 300 * 2 ** 20 })
     expect(await endOf(run())).toMatchObject({
       outOfMemory: true,
-      message: expect.stringMatching(/^held \d+ MB of memory; worker_memory_limit_mb is 300$/),
+      message: expect.stringMatching(
+        /^held \d+ MB of memory; its limit \(worker_memory_limit_mb\) is 300 MB$/,
+      ),
     })
   })
 

@@ -71,8 +71,8 @@ test('one byte at a time is enough', () => {
   expect([...bytesOf(message)].flatMap(byte => reader.push(Uint8Array.of(byte)))).toEqual([message])
 })
 
-test('payloads are not copied on the way out', () => {
-  const value = Buffer.from('the bytes of the client')
+test('large payloads are not copied on the way out', () => {
+  const value = Buffer.alloc(600_000, 'the bytes of the client')
   const item = { requestId: '', headers: {}, parameters: [{ name: 'body', contentType: '', value }] }
   expect(encode({ type: 'run', batch: 1, verb: 'predict', items: [item] }).includes(value)).toBe(true)
 })
