@@ -10,14 +10,21 @@ import type { Ref } from './ref.ts'
 
 /** `base.name`: a field of a NamedTuple, an attribute, a method or a constant of the class. */
 export function getAttribute(evaluator: Interpreter, base: Value, name: string): Value {
-  if (base instanceof Tuple) {
-    const index = base.names?.indexOf(name) ?? -1
-    return base.items[index] ?? (index < 0 ? refuse(`a tuple has no field ${name}`) : null)
-  }
+  if (base instanceof Tuple) return fieldOf(base, name)
   if (base instanceof Tensor || base instanceof Opaque)
     return new Callable({ kind: 'operator', name: `prim::${name}` })
   if (base instanceof Uninitialised) return refuse(base.why)
-  if (!(base instanceof Instance)) return refuse(`it reads ${name} of something that is no object`)
+  return base instanceof Instance
+    ? memberOf(evaluator, base, name)
+    : refuse(`it reads ${name} of something that is no object`)
+}
+
+function fieldOf(tuple: Tuple, name: string): Value {
+  const index = tuple.names?.indexOf(name) ?? -1
+  return tuple.items[index] ?? (index < 0 ? refuse(`a tuple has no field ${name}`) : null)
+}
+
+function memberOf(evaluator: Interpreter, base: Instance, name: string): Value {
   // A saved model runs in evaluation mode, whatever mode it was saved in.
   if (name === 'training') return false
   const value = evaluator.objects.attribute(base, name)
@@ -44,7 +51,7 @@ export function getItem(c: Context, base: Value, index: readonly Value[]): Value
   if (!isInt(key)) return refuse('it indexes with something that is no whole number')
   if (base instanceof List) return listItem(c, base, key)
   if (base instanceof Tuple) return pick(base.items, key)
-  if (typeof base === 'string') return pick([...base], key)
+  if (typeof base === 'string') return pick(Array.from(base), key)
   return refuse('it indexes something that is no list')
 }
 

@@ -47,23 +47,26 @@ export class TorchArchive {
   }
 
   #checkVersion(): void {
-    const entry = this.#entry('version') ?? this.#entry('.data/version')
-    const text = entry === undefined ? '' : this.zip.content(entry, 100).toString('utf8').trim()
-    if (text !== '' && !/^\d{1,9}$/.test(text)) refuse(`its version is ${shown(text)}`)
-    if (this.kind === 'torchscript' && (text === '' || Number(text) < OLDEST))
+    const text = this.#text('version') ?? this.#text('.data/version') ?? ''
+    if (!/^\d{0,9}$/.test(text)) refuse(`its version is ${shown(text)}`)
+    const version = Number(text)
+    if (this.kind === 'torchscript' && version < OLDEST)
       refuse(
-        `its version is ${text === '' ? 'missing' : text}; files from version ${OLDEST} on (PyTorch 1.6) are read`,
+        `its version is ${text === '' ? 'missing' : text}; from ${OLDEST} on (PyTorch 1.6) they are read`,
       )
-    if (Number(text) > NEWEST) refuse(`its version is ${text}; versions up to ${NEWEST} are known`)
-    const order = this.#entry('byteorder')
-    if (order !== undefined && this.zip.content(order, 100).toString('utf8').trim() !== 'little')
-      refuse('its numbers are big-endian')
+    if (version > NEWEST) refuse(`its version is ${text}; versions up to ${NEWEST} are known`)
+    if ((this.#text('byteorder') ?? 'little') !== 'little') refuse('its numbers are big-endian')
   }
 
   /** The number in `version`: what `div` and `full` mean depends on it. */
   get version(): number {
-    const entry = this.#entry('version') ?? this.#entry('.data/version')
-    return entry === undefined ? 0 : Number(this.zip.content(entry, 100).toString('utf8').trim())
+    return Number(this.#text('version') ?? this.#text('.data/version') ?? 0)
+  }
+
+  /** The content of a small entry without the space around it. */
+  #text(name: string): string | undefined {
+    const entry = this.#entry(name)
+    return entry === undefined ? undefined : this.zip.content(entry, 100).toString('utf8').trim()
   }
 
   #entry(name: string): ZipEntry | undefined {

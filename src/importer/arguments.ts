@@ -1,6 +1,6 @@
 import { refuse } from './refusal.ts'
 import type { Ref } from './ref.ts'
-import { fits, type Schema } from './schema.ts'
+import { fits, type Schema, type SchemaArgument } from './schema.ts'
 import { show, Sym, type Int } from './sym.ts'
 import { Tensor } from './tensor.ts'
 import { isInt, List, Scalar, Tuple, type Value } from './values.ts'
@@ -34,17 +34,23 @@ export function bind(schemas: readonly Schema[], call: Call): Arguments | undefi
 
 function bindOne(schema: Schema, call: Call, loose: boolean): Map<string, Value> | undefined {
   const values = new Map<string, Value>()
-  let [position, keywords] = [0, 0]
-  for (const { name, type, fallback, keywordOnly } of schema.args) {
-    const positional = keywordOnly ? undefined : call.args[position++]
-    const given = positional === undefined ? call.keywords.get(name) : positional
-    if (positional === undefined && given !== undefined) keywords++
-    if (given === undefined && fallback === undefined) return undefined
-    if (given === undefined) continue
-    if (!fits(type, given, loose)) return undefined
-    values.set(name, given)
+  let keywords = 0
+  const positional = schema.args.filter(arg => !arg.keywordOnly)
+  if (call.args.length > positional.length) return undefined
+  for (const arg of schema.args) {
+    const at = positional.indexOf(arg)
+    // None is a value: only what is not there at all is undefined.
+    const byPlace = at < 0 ? undefined : call.args[at]
+    const given = byPlace === undefined ? call.keywords.get(arg.name) : byPlace
+    if (byPlace === undefined && given !== undefined) keywords++
+    if (!isBindable(arg, given, loose)) return undefined
+    if (given !== undefined) values.set(arg.name, given)
   }
-  return position < call.args.length || keywords !== call.keywords.size ? undefined : values
+  return keywords === call.keywords.size ? values : undefined
+}
+
+function isBindable({ type, fallback }: SchemaArgument, given: Value | undefined, loose: boolean): boolean {
+  return given === undefined ? fallback !== undefined : fits(type, given, loose)
 }
 
 /**

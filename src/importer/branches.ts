@@ -58,7 +58,7 @@ export function evaluateIf(evaluator: Interpreter, statement: If, frame: Frame):
   if (whenTrue instanceof Raised && whenFalse instanceof Raised) throw whenTrue
   if (whenTrue instanceof Raised) evaluator.block(statement.whenFalse, frame)
   else if (whenFalse instanceof Raised) evaluator.block(statement.whenTrue, frame)
-  else merge(c, condition, [whenTrue, whenFalse], frame, before)
+  else merge(c, condition, [whenTrue, whenFalse], { frame, before })
 }
 
 function attempt(evaluator: Interpreter, block: Block, frame: Frame, before: number): Outcome | Raised {
@@ -101,8 +101,7 @@ function merge(
   c: Context,
   condition: Scalar,
   [whenTrue, whenFalse]: [Outcome, Outcome],
-  frame: Frame,
-  before: number,
+  { frame, before }: { frame: Frame; before: number },
 ): void {
   const pairs: Pair[] = []
   const finish: ((outputs: readonly string[]) => void)[] = []

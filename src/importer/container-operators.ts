@@ -50,7 +50,7 @@ function setItem(c: Context, [target, key, value]: readonly Value[]): Value | un
 /** `list[start:end:step]`. */
 function slice(_: Context, [list, start, end, step]: readonly Value[]): Value | undefined {
   if (!(list instanceof List) && !(list instanceof Tuple) && typeof list !== 'string') return undefined
-  const items = list instanceof List ? itemsOf(list) : list instanceof Tuple ? list.items : [...list]
+  const items = list instanceof List ? itemsOf(list) : list instanceof Tuple ? list.items : Array.from(list)
   const [from, to, by] = [
     bound(start, 0, items.length),
     bound(end, items.length, items.length),
@@ -58,7 +58,7 @@ function slice(_: Context, [list, start, end, step]: readonly Value[]): Value | 
   ]
   if (by < 1) return refuse('a list is sliced with a step below 1')
   const picked = items.slice(from, to).filter((__, index) => index % by === 0)
-  if (typeof list === 'string') return picked.join('')
+  if (typeof list === 'string') return picked.map(String).join('')
   return list instanceof Tuple ? new Tuple(picked) : new List(picked)
 }
 
@@ -104,7 +104,7 @@ function toList(_: Context, [value]: readonly Value[]): Value | undefined {
   if (value instanceof List) return new List([...itemsOf(value)])
   if (value instanceof Tuple) return new List([...value.items])
   if (value instanceof Dict) return new List([...value.entries.keys()])
-  return typeof value === 'string' ? new List([...value]) : undefined
+  return typeof value === 'string' ? new List(Array.from(value)) : undefined
 }
 
 function toDict(_: Context, [value]: readonly Value[]): Value | undefined {
@@ -151,10 +151,11 @@ const onText =
   (_, [text, ...args]) =>
     typeof text === 'string' && args.every(arg => typeof arg === 'string') ? work(text, args) : undefined
 
-function find(_: Context, [text, part, start = 0n, end = -1n]: readonly Value[]): Value | undefined {
+function find(_: Context, [text, part, start = 0n, end]: readonly Value[]): Value | undefined {
   if (typeof text !== 'string' || typeof part !== 'string') return undefined
-  const everywhere = start === 0n && (end === -1n || end === 2n ** 63n - 1n)
-  return everywhere ? BigInt(text.indexOf(part)) : refuse('find() within a part of a text')
+  const everywhere =
+    start === 0n && (end === undefined || (typeof end === 'bigint' && end >= BigInt(text.length)))
+  return everywhere || end === -1n ? BigInt(text.indexOf(part)) : refuse('find() within a part of a text')
 }
 
 /** `range` helpers that unrolled loops use. */

@@ -18,16 +18,12 @@ export function oneElement(c: Context, ref: Ref): Ref {
 /** `int(value)`: rounds towards zero. */
 export function toWhole(c: Context, value: Value): bigint | Sym {
   if (isInt(value)) return value
+  if (value instanceof Scalar) return c.g.dataInt(cast(c, value.ref, dtype.int64))
+  if (value instanceof Tensor) return c.g.dataInt(cast(c, oneElement(c, value.ref), dtype.int64))
   if (typeof value === 'boolean') return value ? 1n : 0n
-  if (typeof value === 'number')
-    return Number.isFinite(value) ? BigInt(Math.trunc(value)) : refuse('int() of a number that is not finite')
-  if (typeof value === 'string')
-    return /^\s*-?\d+\s*$/.test(value) ? BigInt(value.trim()) : refuse('int() of a text that is no number')
-  const ref =
-    value instanceof Scalar ? value.ref : value instanceof Tensor ? oneElement(c, value.ref) : undefined
-  return ref === undefined
-    ? refuse('int() of something that is no number')
-    : c.g.dataInt(cast(c, ref, dtype.int64))
+  if (typeof value === 'string' && /^\s*-?\d+\s*$/.test(value)) return BigInt(value.trim())
+  if (typeof value === 'number' && Number.isFinite(value)) return BigInt(Math.trunc(value))
+  return refuse('int() of something that is no finite number')
 }
 
 /** `float(value)`. */

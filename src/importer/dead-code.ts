@@ -6,9 +6,8 @@ export function removeDead(scope: Scope): Set<string> {
   const kept: Node[] = []
   for (const node of scope.nodes.toReversed()) {
     if (!node.outputs.some(output => used.has(output))) continue
-    for (const attribute of Object.values(node.attributes))
-      if ('graph' in attribute) for (const name of removeDead(attribute.graph)) used.add(name)
-    for (const input of node.inputs) used.add(input)
+    const graphs = Object.values(node.attributes).flatMap(each => ('graph' in each ? [each.graph] : []))
+    for (const name of [...node.inputs, ...graphs.flatMap(graph => [...removeDead(graph)])]) used.add(name)
     kept.push(node)
   }
   scope.nodes.splice(0, scope.nodes.length, ...kept.toReversed())

@@ -88,9 +88,13 @@ export function promote(a: Dtype, b: Dtype): Dtype {
   if (a === b) return a
   const [left, right] = [facts[a], facts[b]]
   if (left.category !== right.category) return left.category > right.category ? a : b
-  if (left.category === 2)
-    return left.bytes === right.bytes ? dtype.float32 : left.bytes > right.bytes ? a : b
-  if (a !== dtype.uint8 && b !== dtype.uint8) return left.bytes > right.bytes ? a : b
-  const other = a === dtype.uint8 ? b : a
+  if (left.category === 1 && (a === dtype.uint8 || b === dtype.uint8))
+    return withBytes(a === dtype.uint8 ? b : a)
+  if (left.bytes === right.bytes) return dtype.float32
+  return left.bytes > right.bytes ? a : b
+}
+
+/** Unsigned bytes fit into every wider type, and meet signed ones in 16 bits. */
+function withBytes(other: Dtype): Dtype {
   return other === dtype.int8 ? dtype.int16 : other
 }

@@ -57,12 +57,15 @@ export function cast(c: Context, ref: Ref, to: Dtype): Ref {
 function castElement(element: Element, to: Dtype): Element | undefined {
   const { category } = factsOf(to)
   if (element instanceof Sym) return to === dtype.int64 || category === 2 ? element : undefined
-  const plain = Number(element)
-  if (to === dtype.float32) return Math.fround(plain)
-  if (category === 2) return to === dtype.float64 ? plain : undefined
-  if (category === 0) return plain !== 0
-  if (typeof element === 'bigint') return to === dtype.int64 ? element : undefined
-  return to === dtype.int64 && Number.isFinite(plain) ? BigInt(Math.trunc(plain)) : undefined
+  if (to === dtype.float32) return Math.fround(Number(element))
+  if (to === dtype.float64) return Number(element)
+  if (to === dtype.bool) return Number(element) !== 0
+  return to === dtype.int64 ? toWhole(element) : undefined
+}
+
+function toWhole(element: bigint | number | boolean): bigint | undefined {
+  if (typeof element === 'bigint') return element
+  return Number.isFinite(Number(element)) ? BigInt(Math.trunc(Number(element))) : undefined
 }
 
 /** The category rule of PyTorch: tensors with dimensions, then those without, then numbers; each only lifts the category. */

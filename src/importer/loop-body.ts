@@ -49,7 +49,7 @@ export function attemptBody(evaluator: Interpreter, frame: Frame, spec: LoopSpec
     return c.journal.attempt(changes => {
       const round = addInput(c, scope, 'round', { dtype: dtype.int64, shape: [] })
       addInput(c, scope, 'again', { dtype: dtype.bool, shape: [] })
-      const begins = begin(c, frame, scope, setting.plan)
+      const begins = beginVariables(c, frame, scope, setting.plan)
       const tensors = beginTensors(c, scope, setting.plan)
       for (const list of setting.plan.lists) lock(c, list)
       spec.begin?.(roundNumber(round))
@@ -105,7 +105,7 @@ function roundNumber(ref: Ref): Int {
 }
 
 /** Puts placeholders into the variables that are carried. */
-function begin(c: Context, frame: Frame, scope: Scope, plan: Plan) {
+function beginVariables(c: Context, frame: Frame, scope: Scope, plan: Plan) {
   const begins: { key: string; start: Leaf; begin: Ref; placeholder: Tensor | undefined }[] = []
   for (const [name, parts] of plan.parts) {
     if (plan.broken.has(name)) {
@@ -115,7 +115,7 @@ function begin(c: Context, frame: Frame, scope: Scope, plan: Plan) {
     const leaves = parts.leaves.map((start, index) => {
       const key = `${name}/${index}`
       if (!plan.carried.has(key)) return start
-      const ref = placeholder(c, scope, key, leafRef(c, start), plan)
+      const ref = placeholder(c, { scope, plan }, key, leafRef(c, start))
       const leaf = leafFrom(c, ref, start)
       begins.push({ key, start, begin: ref, placeholder: leaf instanceof Tensor ? leaf : undefined })
       return leaf
@@ -126,7 +126,7 @@ function begin(c: Context, frame: Frame, scope: Scope, plan: Plan) {
   return begins
 }
 
-function placeholder(c: Context, scope: Scope, key: string, like: Ref, plan: Plan): Ref {
+function placeholder(c: Context, { scope, plan }: { scope: Scope; plan: Plan }, key: string, like: Ref): Ref {
   const sizes: Int[] = []
   const ref = addInput(c, scope, key.replace(/\/0$/, ''), { dtype: like.dtype, shape: sizes })
   like.shape.forEach((size, axis) =>
@@ -138,7 +138,7 @@ function placeholder(c: Context, scope: Scope, key: string, like: Ref, plan: Pla
 function beginTensors(c: Context, scope: Scope, plan: Plan) {
   return [...plan.tensors].map((tensor, index) => {
     const key = `written ${index}`
-    const begin = placeholder(c, scope, key, tensor.ref, plan)
+    const begin = placeholder(c, { scope, plan }, key, tensor.ref)
     tensor.replace(begin)
     return { key, tensor, begin }
   })

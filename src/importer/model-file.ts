@@ -43,21 +43,21 @@ export async function writeModel(
   await complete(path, async file => {
     let [position, size] = [0, 0]
     let waiting: Buffer[] = []
-    for (const piece of [...message.pieces, undefined]) {
-      const content = piece === undefined || Buffer.isBuffer(piece) ? piece : piece.read()
-      if (content !== undefined) waiting.push(content)
-      size += content?.length ?? 0
-      if (size < CHUNK && piece !== undefined) continue
+    const flush = async () => {
       const [first] = waiting
-      await writeAll(
-        file,
-        waiting.length === 1 && first !== undefined ? first : Buffer.concat(waiting),
-        position,
-      )
+      const bytes = waiting.length === 1 && first !== undefined ? first : Buffer.concat(waiting)
+      await writeAll(file, bytes, position)
       position += size
       waiting = []
       size = 0
     }
+    for (const piece of message.pieces) {
+      const content = Buffer.isBuffer(piece) ? piece : piece.read()
+      waiting.push(content)
+      size += content.length
+      if (size >= CHUNK) await flush()
+    }
+    await flush()
   })
 }
 

@@ -1,6 +1,6 @@
 import type { Context } from './context.ts'
 import { dtype, type Dtype } from './dtypes.ts'
-import { cast, elementwise, toRef, type Operand } from './emit.ts'
+import { cast, elementwise, toRef } from './emit.ts'
 import { refuse } from './refusal.ts'
 import type { Ref } from './ref.ts'
 import {
@@ -123,15 +123,19 @@ function decide(op: Comparison, a: Numeric, b: Numeric): boolean | undefined {
   return decideInts(op, left, right)
 }
 
+/** JavaScript compares bigint and number by value. */
+const onPlain: Record<Comparison, (a: bigint | number, b: bigint | number) => boolean> = {
+  // === would tell 1n from 1.
+  eq: (a, b) => a <= b && a >= b,
+  ne: (a, b) => !(a <= b && a >= b),
+  lt: (a, b) => a < b,
+  le: (a, b) => a <= b,
+  gt: (a, b) => a > b,
+  ge: (a, b) => a >= b,
+}
+
 function decidePlain(op: Comparison, a: bigint | number | boolean, b: bigint | number | boolean): boolean {
-  // JavaScript compares bigint and number by value.
-  const [left, right] = [typeof a === 'boolean' ? Number(a) : a, typeof b === 'boolean' ? Number(b) : b]
-  if (op === 'lt') return left < right
-  if (op === 'gt') return left > right
-  const equal = !(left < right) && !(left > right) && !Number.isNaN(left) && !Number.isNaN(right)
-  if (op === 'eq') return equal
-  if (op === 'ne') return !equal
-  return op === 'le' ? left < right || equal : left > right || equal
+  return onPlain[op](typeof a === 'boolean' ? Number(a) : a, typeof b === 'boolean' ? Number(b) : b)
 }
 
 function decideInts(op: Comparison, a: Int, b: Int): boolean | undefined {
@@ -196,7 +200,7 @@ export function unaryFloat(
 ): number | Scalar {
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
     return now(Number(value))
-  const ref = toRef(c, value as Operand, dtype.float64)
+  const ref = toRef(c, value, dtype.float64)
   return new Scalar('float', c.op(node, [ref], { dtype: dtype.float64, shape: [] }))
 }
 

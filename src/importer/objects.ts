@@ -70,7 +70,8 @@ export class Objects {
   }
 
   #container(pickled: Pickled, path: string): Value {
-    const item = (value: Pickled, name: Pickled | number) => this.#value(value, `${path}.${String(name)}`)
+    const item = (value: Pickled, name: Pickled | number) =>
+      this.#value(value, `${path}.${typeof name === 'object' ? '' : String(name)}`)
     if (Array.isArray(pickled)) {
       const list = new List([])
       this.#containers.set(pickled, list)

@@ -1,6 +1,6 @@
-import { refusal } from './refusal.ts'
+import { Cursor } from './cursor.ts'
 import type { Block, ClassDef, Expression, FunctionDef, Parameter, Statement } from './syntax.ts'
-import { tokenize, type Token } from './tokenizer.ts'
+import { tokenize } from './tokenizer.ts'
 
 export interface CodeFile {
   readonly classes: ReadonlyMap<string, ClassDef>
@@ -11,48 +11,47 @@ const MAX_DEPTH = 200
 
 /** Reads one file of printed TorchScript. `file` is its name in messages. */
 export function parse(source: string, file: string): CodeFile {
-  return new Parser(tokenize(source, file), file).file()
+  return new Parser(new Cursor(tokenize(source, file), file), file).file()
 }
 
 class Parser {
-  readonly #tokens: readonly Token[]
+  readonly #cursor: Cursor
   readonly #file: string
-  #at = 0
   #depth = 0
 
-  constructor(tokens: readonly Token[], file: string) {
-    this.#tokens = tokens
+  constructor(cursor: Cursor, file: string) {
+    this.#cursor = cursor
     this.#file = file
   }
 
   file(): CodeFile {
     const classes = new Map<string, ClassDef>()
     const functions = new Map<string, FunctionDef>()
-    while (this.#peek().kind !== 'end') {
-      if (this.#isName('class')) {
+    while (this.#cursor.peek().kind !== 'end') {
+      if (this.#cursor.isName('class')) {
         const definition = this.#class()
         classes.set(definition.name, definition)
-      } else if (this.#isName('def')) {
+      } else if (this.#cursor.isName('def')) {
         const definition = this.#function()
         functions.set(definition.name, definition)
-      } else this.#fail('a class or a function is expected')
+      } else this.#cursor.fail('a class or a function is expected')
     }
     return { classes, functions }
   }
 
   #class(): ClassDef {
-    this.#next()
-    const name = this.#name()
+    this.#cursor.next()
+    const name = this.#cursor.name()
     let base: string | undefined
-    if (this.#accept('(')) {
-      base = this.#peek().kind === 'name' ? this.#name() : undefined
-      this.#expect(')')
+    if (this.#cursor.accept('(')) {
+      base = this.#cursor.peek().kind === 'name' ? this.#cursor.name() : undefined
+      this.#cursor.expect(')')
     }
-    this.#expect(':')
+    this.#cursor.expect(':')
     const fields: [string, { type: Expression; value: Expression | undefined }][] = []
     const methods = new Map<string, FunctionDef>()
     this.#indented(() => {
-      if (this.#isName('def')) {
+      if (this.#cursor.isName('def')) {
         const method = this.#function()
         methods.set(method.name, method)
       } else fields.push(...this.#field())
@@ -62,71 +61,73 @@ class Parser {
 
   /** `name : type [= value]`, `__annotations__["0"] = type`, `__parameters__ = [...]`. */
   #field(): [string, { type: Expression; value: Expression | undefined }][] {
-    if (this.#isName('pass')) {
-      this.#next()
-      this.#line()
+    if (this.#cursor.isName('pass')) {
+      this.#cursor.next()
+      this.#cursor.line()
       return []
     }
     const target = this.#expression()
-    if (this.#accept(':')) {
+    if (this.#cursor.accept(':')) {
       const type = this.#expression()
-      const value = this.#accept('=') ? this.#expression() : undefined
-      this.#line()
-      return target.kind === 'name' ? [[target.name, { type, value }]] : this.#fail('a name is expected')
+      const value = this.#cursor.accept('=') ? this.#expression() : undefined
+      this.#cursor.line()
+      return target.kind === 'name'
+        ? [[target.name, { type, value }]]
+        : this.#cursor.fail('a name is expected')
     }
-    this.#expect('=')
+    this.#cursor.expect('=')
     const type = this.#expressions()
-    this.#line()
+    this.#cursor.line()
     const key = target.kind === 'index' ? target.index[0] : undefined
-    const named = key?.kind === 'constant' && typeof key.value === 'string'
-    return named ? [[String(key.value), { type, value: undefined }]] : []
+    if (key?.kind !== 'constant' || typeof key.value !== 'string') return []
+    return [[key.value, { type, value: undefined }]]
   }
 
   #function(): FunctionDef {
-    const { line } = this.#next()
-    const name = this.#name()
-    this.#expect('(')
+    const { line } = this.#cursor.next()
+    const name = this.#cursor.name()
+    this.#cursor.expect('(')
     const parameters: Parameter[] = []
-    while (!this.#accept(')')) {
-      const parameter = this.#name()
-      const type = this.#accept(':') ? this.#expression() : undefined
-      const fallback = this.#accept('=') ? this.#expression() : undefined
+    while (!this.#cursor.accept(')')) {
+      const parameter = this.#cursor.name()
+      const type = this.#cursor.accept(':') ? this.#expression() : undefined
+      const fallback = this.#cursor.accept('=') ? this.#expression() : undefined
       parameters.push({ name: parameter, type, fallback })
-      if (!this.#accept(',') && !this.#is(')')) this.#fail('"," or ")" is expected')
+      if (!this.#cursor.accept(',') && !this.#cursor.is(')')) this.#cursor.fail('"," or ")" is expected')
     }
-    this.#expect('->')
+    this.#cursor.expect('->')
     const returns = this.#expression()
     const body = this.#block()
     return { name, parameters, returns, body, file: this.#file, line }
   }
 
   #block(): Block {
-    this.#expect(':')
+    this.#cursor.expect(':')
     const statements: Statement[] = []
     this.#indented(() => statements.push(this.#statement()))
     return statements
   }
 
   #indented(item: () => void): void {
-    this.#line()
+    this.#cursor.line()
     // A class without fields and methods is printed with nothing below it.
-    if (this.#peek().kind !== 'indent') return
-    this.#next()
-    while (this.#peek().kind !== 'dedent') {
-      if (this.#peek().kind === 'end') this.#fail('the code ends too early')
+    if (this.#cursor.peek().kind !== 'indent') return
+    this.#cursor.next()
+    while (this.#cursor.peek().kind !== 'dedent') {
+      if (this.#cursor.peek().kind === 'end') this.#cursor.fail('the code ends too early')
       item()
     }
-    this.#next()
+    this.#cursor.next()
   }
 
   #statement(): Statement {
-    const { line, kind, text } = this.#peek()
+    const { line, kind, text } = this.#cursor.peek()
     if (kind === 'name' && !this.#startsExpression()) {
       if (text === 'pass') return this.#pass(line)
       if (text === 'return') return this.#return(line)
       if (text === 'if') return this.#if(line)
       if (text === 'while') {
-        this.#next()
+        this.#cursor.next()
         return { kind: 'while', line, test: this.#expression(), body: this.#block() }
       }
       if (text === 'for') return this.#for(line)
@@ -136,60 +137,60 @@ class Parser {
 
   /** `if`, `for` ... can also be names of variables only where an operator follows: TorchScript never prints those. */
   #startsExpression(): boolean {
-    const after = this.#tokens[this.#at + 1]
+    const after = this.#cursor.look(1)
     return after?.kind === 'mark' && (after.text === '=' || after.text === '.')
   }
 
   #pass(line: number): Statement {
-    this.#next()
-    this.#line()
+    this.#cursor.next()
+    this.#cursor.line()
     return { kind: 'pass', line }
   }
 
   #return(line: number): Statement {
-    this.#next()
-    const empty = this.#peek().kind === 'newline'
+    this.#cursor.next()
+    const empty = this.#cursor.peek().kind === 'newline'
     const value: Expression = empty ? { kind: 'name', name: 'None' } : this.#expressions()
-    this.#line()
+    this.#cursor.line()
     return { kind: 'return', line, value }
   }
 
   #if(line: number): Statement {
-    this.#next()
+    this.#cursor.next()
     const test = this.#expression()
     const whenTrue = this.#block()
-    if (!this.#isName('else')) return { kind: 'if', line, test, whenTrue, whenFalse: [] }
-    this.#next()
+    if (!this.#cursor.isName('else')) return { kind: 'if', line, test, whenTrue, whenFalse: [] }
+    this.#cursor.next()
     return { kind: 'if', line, test, whenTrue, whenFalse: this.#block() }
   }
 
   #for(line: number): Statement {
-    this.#next()
-    const target = this.#name()
-    if (!this.#isName('in')) this.#fail('"in" is expected')
-    this.#next()
+    this.#cursor.next()
+    const target = this.#cursor.name()
+    if (!this.#cursor.isName('in')) this.#cursor.fail('"in" is expected')
+    this.#cursor.next()
     return { kind: 'for', line, target, items: this.#expression(), body: this.#block() }
   }
 
   #assignment(line: number): Statement {
     const target = this.#expressions()
-    if (this.#accept(':')) this.#expression()
-    if (!this.#accept('=')) {
-      this.#line()
+    if (this.#cursor.accept(':')) this.#expression()
+    if (!this.#cursor.accept('=')) {
+      this.#cursor.line()
       return { kind: 'expression', line, value: target }
     }
     const value = this.#expressions()
-    this.#line()
+    this.#cursor.line()
     return { kind: 'assign', line, target, value }
   }
 
   /** One expression, or a tuple where commas follow. */
   #expressions(): Expression {
     const first = this.#expression()
-    if (!this.#is(',')) return first
+    if (!this.#cursor.is(',')) return first
     const items = [first]
-    while (this.#accept(',')) {
-      const { kind, text } = this.#peek()
+    while (this.#cursor.accept(',')) {
+      const { kind, text } = this.#cursor.peek()
       if (kind === 'newline' || (kind === 'mark' && (text === '=' || text === ')'))) break
       items.push(this.#expression())
     }
@@ -197,19 +198,19 @@ class Parser {
   }
 
   #expression(): Expression {
-    if (++this.#depth > MAX_DEPTH) this.#fail(`its code is nested more than ${MAX_DEPTH} deep`)
+    if (++this.#depth > MAX_DEPTH) this.#cursor.fail(`its code is nested more than ${MAX_DEPTH} deep`)
     let expression = this.#atom()
     for (let more = true; more;) {
-      const { line, text, kind } = this.#peek()
+      const { line, text, kind } = this.#cursor.peek()
       if (kind !== 'mark') break
       if (text === '.') {
-        this.#next()
-        expression = { kind: 'attribute', base: expression, name: this.#name() }
+        this.#cursor.next()
+        expression = { kind: 'attribute', base: expression, name: this.#cursor.name() }
       } else if (text === '[') {
-        this.#next()
+        this.#cursor.next()
         expression = { kind: 'index', base: expression, index: this.#list(']') }
       } else if (text === '(') {
-        this.#next()
+        this.#cursor.next()
         expression = { kind: 'call', callee: expression, ...this.#arguments(), line }
       } else more = false
     }
@@ -220,106 +221,55 @@ class Parser {
   #arguments() {
     const args: Expression[] = []
     const keywords: [string, Expression][] = []
-    while (!this.#accept(')')) {
+    while (!this.#cursor.accept(')')) {
       const value = this.#expression()
-      if (!this.#accept('=')) args.push(value)
+      if (!this.#cursor.accept('=')) args.push(value)
       else if (value.kind === 'name') keywords.push([value.name, this.#expression()])
-      else this.#fail('a name is expected before "="')
-      if (!this.#accept(',') && !this.#is(')')) this.#fail('"," or ")" is expected')
+      else this.#cursor.fail('a name is expected before "="')
+      if (!this.#cursor.accept(',') && !this.#cursor.is(')')) this.#cursor.fail('"," or ")" is expected')
     }
     return { args, keywords }
   }
 
   #atom(): Expression {
-    const token = this.#next()
-    switch (token.kind) {
-      case 'name':
-        return { kind: 'name', name: token.text }
-      case 'int':
-        return { kind: 'constant', value: BigInt(token.text) }
-      case 'float':
-        return { kind: 'constant', value: Number(token.text) }
-      case 'string':
-        return { kind: 'constant', value: token.text }
-      case 'mark':
-        return this.#bracketed(token.text)
-      default:
-        return this.#fail('an expression is expected')
-    }
+    const { kind, text } = this.#cursor.next()
+    if (kind === 'name') return { kind: 'name', name: text }
+    if (kind === 'int') return { kind: 'constant', value: BigInt(text) }
+    if (kind === 'float') return { kind: 'constant', value: Number(text) }
+    if (kind === 'string') return { kind: 'constant', value: text }
+    return kind === 'mark' ? this.#bracketed(text) : this.#cursor.fail('an expression is expected')
   }
 
   #bracketed(mark: string): Expression {
-    if (mark === '-') return negative(this.#atom()) ?? this.#fail('a number is expected after "-"')
+    if (mark === '-') return negative(this.#atom()) ?? this.#cursor.fail('a number is expected after "-"')
     if (mark === '[') return { kind: 'list', items: this.#list(']') }
     if (mark === '{') return { kind: 'dict', items: this.#pairs() }
-    if (mark !== '(') this.#fail('an expression is expected')
+    if (mark !== '(') this.#cursor.fail('an expression is expected')
     const items = this.#list(')')
     const [only] = items
-    const tuple = items.length !== 1 || this.#tokens[this.#at - 2]?.text === ','
+    const tuple = items.length !== 1 || this.#cursor.look(-2)?.text === ','
     return tuple || only === undefined ? { kind: 'tuple', items } : only
   }
 
   #list(close: string): Expression[] {
     const items: Expression[] = []
-    while (!this.#accept(close)) {
+    while (!this.#cursor.accept(close)) {
       items.push(this.#expression())
-      if (!this.#accept(',') && !this.#is(close)) this.#fail(`"," or "${close}" is expected`)
+      if (!this.#cursor.accept(',') && !this.#cursor.is(close))
+        this.#cursor.fail(`"," or "${close}" is expected`)
     }
     return items
   }
 
   #pairs(): [Expression, Expression][] {
     const pairs: [Expression, Expression][] = []
-    while (!this.#accept('}')) {
+    while (!this.#cursor.accept('}')) {
       const key = this.#expression()
-      this.#expect(':')
+      this.#cursor.expect(':')
       pairs.push([key, this.#expression()])
-      if (!this.#accept(',') && !this.#is('}')) this.#fail('"," or "}" is expected')
+      if (!this.#cursor.accept(',') && !this.#cursor.is('}')) this.#cursor.fail('"," or "}" is expected')
     }
     return pairs
-  }
-
-  #peek(): Token {
-    return this.#tokens[this.#at] ?? { kind: 'end', text: '', line: 0 }
-  }
-
-  #next(): Token {
-    const token = this.#peek()
-    this.#at++
-    return token
-  }
-
-  #is(mark: string): boolean {
-    const token = this.#peek()
-    return token.kind === 'mark' && token.text === mark
-  }
-
-  #isName(name: string): boolean {
-    const token = this.#peek()
-    return token.kind === 'name' && token.text === name
-  }
-
-  #accept(mark: string): boolean {
-    if (!this.#is(mark)) return false
-    this.#at++
-    return true
-  }
-
-  #expect(mark: string): void {
-    if (!this.#accept(mark)) this.#fail(`"${mark}" is expected`)
-  }
-
-  #name(): string {
-    const token = this.#next()
-    return token.kind === 'name' ? token.text : this.#fail('a name is expected')
-  }
-
-  #line(): void {
-    if (this.#next().kind !== 'newline') this.#fail('the end of the line is expected')
-  }
-
-  #fail(what: string): never {
-    throw refusal(what, { file: this.#file, line: this.#peek().line })
   }
 }
 

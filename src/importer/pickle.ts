@@ -39,7 +39,9 @@ export class PickledGlobal {
 }
 
 /** Something that a `PickleWorld` made, such as a tensor. */
-export abstract class Foreign {}
+export abstract class Foreign {
+  abstract readonly what: string
+}
 
 /** What names and persistent ids mean. Every method refuses what it does not know. */
 export interface PickleWorld {

@@ -49,12 +49,13 @@ export class Arguments {
   }
 
   #value(type: Expression | undefined, name: string): Value {
-    const kind = type === undefined ? 'Tensor' : type.kind === 'index' ? dotted(type.base) : dotted(type)
-    const inner = type?.kind === 'index' ? type.index : []
+    const kind = kindOf(type)
+    const [inner, ...more] = type?.kind === 'index' ? type.index : []
     if (kind === 'Tensor') return this.#tensor(name)
-    if (kind === 'Optional') return this.#more ? this.#value(inner[0], name) : null
-    if (kind === 'Tuple') return new Tuple(inner.map((item, index) => this.#value(item, `${name}_${index}`)))
-    if (kind === 'List' && inner[0]?.kind === 'name' && inner[0].name === 'Tensor') return this.#list(name)
+    if (kind === 'Optional') return this.#more ? this.#value(inner, name) : null
+    if (kind === 'Tuple')
+      return new Tuple([inner, ...more].map((item, index) => this.#value(item, `${name}_${index}`)))
+    if (kind === 'List' && kindOf(inner) === 'Tensor') return this.#list(name)
     return refuse(
       `the argument ${name} of forward has the type ${kind ?? '?'}; only tensors, and tuples and lists of them, can be inputs`,
     )
@@ -104,6 +105,12 @@ export class Arguments {
   }
 }
 
+/** `Optional` of `Optional[Tensor]`; what has no type is a tensor. */
+function kindOf(type: Expression | undefined): string | undefined {
+  if (type === undefined) return 'Tensor'
+  return dotted(type.kind === 'index' ? type.base : type)
+}
+
 function holdsTensor(type: Expression | undefined): boolean {
   if (type === undefined) return true
   if (type.kind !== 'index') return dotted(type) === 'Tensor'
@@ -124,17 +131,20 @@ function collect(c: Context, value: Value, path: string, found: [string, Ref][])
   if (value === null) return
   if (value instanceof Tensor) found.push([path, value.ref])
   else if (isNumeric(value)) found.push([path, numberOutput(c, value)])
-  else if (value instanceof Tuple)
-    value.items.forEach((item, index) => collect(c, item, under(path, value.names?.[index], index), found))
-  else if (value instanceof List && value.scanned === undefined)
-    value.items.forEach((item, index) => collect(c, item, under(path, undefined, index), found))
-  else if (value instanceof Dict)
-    for (const [key, item] of value.entries) collect(c, item, under(path, String(key), 0), found)
-  else if (value instanceof Uninitialised) refuse(value.why)
-  else
-    refuse(
-      value instanceof Instance ? 'forward returns an object' : 'forward returns something that is no tensor',
-    )
+  else for (const [name, item] of partsOf(value, path)) collect(c, item, name, found)
+}
+
+function partsOf(value: Value, path: string): [string, Value][] {
+  if (value instanceof Tuple)
+    return value.items.map((item, index) => [under(path, value.names?.[index], index), item])
+  if (value instanceof List && value.scanned === undefined)
+    return value.items.map((item, index) => [under(path, undefined, index), item])
+  if (value instanceof Dict)
+    return [...value.entries].map(([key, item]) => [under(path, String(key), 0), item])
+  if (value instanceof Uninitialised) return refuse(value.why)
+  return refuse(
+    value instanceof Instance ? 'forward returns an object' : 'forward returns something that is no tensor',
+  )
 }
 
 function under(path: string, name: string | undefined, index: number): string {

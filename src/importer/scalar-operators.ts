@@ -25,16 +25,18 @@ export type ScalarOperator = (c: Context, args: readonly Value[]) => Value | und
 export function equalValues(c: Context, a: Value, b: Value): boolean | Scalar {
   if (isNumeric(a) && isNumeric(b)) return compare(c, 'eq', a, b)
   const [left, right] = [sequence(a), sequence(b)]
-  if (left !== undefined && right !== undefined) {
-    if (left.length !== right.length) return false
-    return left.reduce<boolean | Scalar>(
-      (all, item, index) => both(c, 'And', all, equalValues(c, item, right[index] ?? null)),
-      true,
-    )
-  }
+  if (left !== undefined && right !== undefined) return equalItems(c, left, right)
   if (a instanceof Opaque && b instanceof Opaque) return a.what === 'device' && b.what === 'device'
   if (a instanceof Tensor || b instanceof Tensor) return refuse('tensors within lists are compared')
   return a === b
+}
+
+function equalItems(c: Context, left: readonly Value[], right: readonly Value[]): boolean | Scalar {
+  if (left.length !== right.length) return false
+  return left.reduce<boolean | Scalar>(
+    (all, item, index) => both(c, 'And', all, equalValues(c, item, right[index] ?? null)),
+    true,
+  )
 }
 
 function sequence(value: Value): readonly Value[] | undefined {
@@ -209,7 +211,7 @@ function device(_: Context, [value]: readonly Value[]): Value | undefined {
 }
 
 function length(_: Context, [value]: readonly Value[]): Value | undefined {
-  if (typeof value === 'string') return BigInt([...value].length)
+  if (typeof value === 'string') return BigInt(Array.from(value).length)
   if (value instanceof Dict) return BigInt(value.entries.size)
   if (value instanceof Instance) return undefined
   if (!(value instanceof List)) return undefined

@@ -90,7 +90,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 function unescape(text: string): string {
   return text.replace(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|.)/g, (_, escape: string) => {
-    if (/^x/.test(escape) && escape.length === 3)
+    if (escape.startsWith('x') && escape.length === 3)
       return String.fromCharCode(Number.parseInt(escape.slice(1), 16))
     if (/^[0-7]/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8))
     return ESCAPES[escape] ?? escape

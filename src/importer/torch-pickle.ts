@@ -13,6 +13,7 @@ import { shown, type ZipFile } from './zip.ts'
 
 /** A tensor in a pickle. */
 export class PickledTensor extends Foreign {
+  readonly what = 'tensor'
   readonly tensor: StoredTensor
   constructor(tensor: StoredTensor) {
     super()
@@ -21,6 +22,7 @@ export class PickledTensor extends Foreign {
 }
 
 class PickledStorage extends Foreign {
+  readonly what = 'storage'
   readonly storage: Storage
   constructor(storage: Storage) {
     super()
@@ -84,29 +86,8 @@ export class TorchWorld implements PickleWorld {
   }
 
   reduce(name: string, args: readonly Pickled[]): Pickled {
-    switch (name) {
-      case 'collections.OrderedDict':
-        return new Map()
-      case 'torch._utils._rebuild_tensor_v2':
-        return rebuildTensor(args)
-      case 'torch._utils._rebuild_parameter':
-        return args[0] instanceof PickledTensor
-          ? args[0]
-          : refuse('its pickle has a parameter that is no tensor')
-      case 'torch._utils._rebuild_qtensor':
-        return rebuildQuantised(args)
-      case 'torch.jit._pickle.restore_type_tag':
-      case 'torch.jit._pickle.build_intlist':
-      case 'torch.jit._pickle.build_doublelist':
-      case 'torch.jit._pickle.build_boollist':
-      case 'torch.jit._pickle.build_tensorlist':
-        return args[0] ?? null
-      case 'torch.device':
-      case 'torch.serialization._get_layout':
-        return null
-      default:
-        return refuse(`its pickle calls ${shown(name)}`)
-    }
+    const rebuild = REBUILDS.get(name)
+    return rebuild === undefined ? refuse(`its pickle calls ${shown(name)}`) : rebuild(args)
   }
 
   #storage(key: string, dtype: Dtype): Storage {
@@ -125,6 +106,27 @@ export class TorchWorld implements PickleWorld {
     this.#storages.set(key, storage)
     return storage
   }
+}
+
+const first = (args: readonly Pickled[]): Pickled => args[0] ?? null
+
+/** What is done for the names that a pickle may call. */
+const REBUILDS = new Map<string, (args: readonly Pickled[]) => Pickled>([
+  ['collections.OrderedDict', () => new Map()],
+  ['torch._utils._rebuild_tensor_v2', rebuildTensor],
+  ['torch._utils._rebuild_parameter', rebuildParameter],
+  ['torch._utils._rebuild_qtensor', rebuildQuantised],
+  ['torch.jit._pickle.restore_type_tag', first],
+  ['torch.jit._pickle.build_intlist', first],
+  ['torch.jit._pickle.build_doublelist', first],
+  ['torch.jit._pickle.build_boollist', first],
+  ['torch.jit._pickle.build_tensorlist', first],
+  ['torch.device', () => null],
+  ['torch.serialization._get_layout', () => null],
+])
+
+function rebuildParameter(args: readonly Pickled[]): Pickled {
+  return args[0] instanceof PickledTensor ? args[0] : refuse('its pickle has a parameter that is no tensor')
 }
 
 function rebuildTensor(args: readonly Pickled[]): PickledTensor {

@@ -31,5 +31,5 @@ export function readNpy(path: string): ort.Tensor {
   const kind = TYPES[descr]
   if (kind === undefined || header.includes("'fortran_order': True")) throw new Error(`${path}: ${header}`)
   // The element type and the array agree by the table.
-  return new ort.Tensor(kind.type, kind.read(bytes.subarray(start + length)) as never, shape.map(Number))
+  return new ort.Tensor(kind.type, kind.read(bytes.subarray(start + length)), shape.map(Number))
 }

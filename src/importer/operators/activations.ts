@@ -51,10 +51,10 @@ function gelu(c: Context, a: Arguments): Ref {
 }
 
 /** log(1 + exp(x)), without overflow, and x itself above the threshold. */
-export function softplus(c: Context, x: Ref, beta = 1, threshold = 20): Ref {
+export function softplus(c: Context, x: Ref, beta = 1, limit = 20): Ref {
   const scaled = beta === 1 ? x : mul(c, x, beta)
   const smooth = floating(c, 'Softplus', scaled)
-  return where(c, greater(c, scaled, threshold), x, beta === 1 ? smooth : div(c, smooth, beta))
+  return where(c, greater(c, scaled, limit), x, beta === 1 ? smooth : div(c, smooth, beta))
 }
 
 export function silu(c: Context, x: Ref): Ref {

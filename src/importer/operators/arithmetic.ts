@@ -35,14 +35,26 @@ function fold(x: Ref, y: Ref, now: (a: Int, b: Int) => Int): Ref | undefined {
   if (x.dtype !== dtype.int64 || x.known === undefined || y.known === undefined) return undefined
   const [left, right] = [x.known, y.known]
   const wide = left.length >= right.length ? x : y
-  if (left.length !== right.length && left.length !== 1 && right.length !== 1) return undefined
-  if (wide.rank < Math.max(x.rank, y.rank)) return undefined
-  const elements = (wide.known ?? []).map((_, index) => {
-    const [a, b] = [left[left.length === 1 ? 0 : index], right[right.length === 1 ? 0 : index]]
-    return isWhole(a) && isWhole(b) ? now(a, b) : undefined
-  })
+  if (!fitsElementwise(x, y) || wide.rank < Math.max(x.rank, y.rank)) return undefined
+  const elements = (wide.known ?? []).map((_, index) => foldOne(at(left, index), at(right, index), now))
   if (!elements.every(element => element !== undefined)) return undefined
   return new Ref(dtype.int64, wide.shape, { kind: 'known', elements })
+}
+
+/** One element, or the very same shape. */
+function fitsElementwise(x: Ref, y: Ref): boolean {
+  if (x.known?.length === 1 || y.known?.length === 1) return true
+  return x.rank === y.rank && x.shape.every((size, axis) => size === y.shape[axis])
+}
+
+const at = (elements: readonly Element[], index: number) => elements[elements.length === 1 ? 0 : index]
+
+function foldOne(
+  a: Element | undefined,
+  b: Element | undefined,
+  now: (a: Int, b: Int) => Int,
+): Int | undefined {
+  return isWhole(a) && isWhole(b) ? now(a, b) : undefined
 }
 
 function isWhole(element: Element | undefined): element is Int {

@@ -4,7 +4,7 @@ import { dtype } from '../dtypes.ts'
 import { elementwise, operand, toRef } from '../emit.ts'
 import type { Operator, Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
-import { Ref } from '../ref.ts'
+import type { Ref } from '../ref.ts'
 import { add, div, mul, number, unary, where } from './pointwise.ts'
 import { promoted, together } from './arithmetic.ts'
 

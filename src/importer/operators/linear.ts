@@ -116,36 +116,39 @@ function einsum(c: Context, a: Arguments): Ref {
   if (!/^[a-zA-Z,]+(->[a-zA-Z]*)?$/.test(equation)) return refuse(`its equation ${equation} is not supported`)
   const [inputs = '', output = implicit(inputs)] = equation.split('->')
   const sizes = new Map<string, Int>()
-  inputs.split(',').forEach((letters, index) => {
+  inputs.split(',').forEach((labels, index) => {
     const ref = refs[index]
-    if (ref === undefined || ref.rank !== letters.length)
+    if (ref === undefined || ref.rank !== labels.length)
       return refuse('its equation does not fit its tensors')
-    ;[...letters].forEach((letter, axis) => {
+    Array.from(labels).forEach((letter, axis) => {
       const [known, size] = [sizes.get(letter), sizeAt(ref, axis)]
       const both =
         known === undefined ? size : known === 1n ? size : size === 1n ? known : agreed(known, size)
       sizes.set(letter, both ?? refuse('its tensors do not agree in size'))
     })
   })
-  const shape = [...output].map(letter => sizes.get(letter) ?? refuse('its equation has an unknown letter'))
+  const shape = Array.from(output).map(
+    letter => sizes.get(letter) ?? refuse('its equation has an unknown letter'),
+  )
   const first = refs[0] ?? refuse('it has no tensors')
   return c.op('Einsum', refs, { dtype: first.dtype, shape }, { equation: { string: `${inputs}->${output}` } })
 }
 
 function implicit(inputs: string): string {
-  const letters = [...inputs.replaceAll(',', '')]
-  return letters
-    .filter(letter => letters.filter(each => each === letter).length === 1)
+  const all = Array.from(inputs.replaceAll(',', ''))
+  return all
+    .filter(letter => all.filter(each => each === letter).length === 1)
     .toSorted()
     .join('')
 }
 
+const letters = (rank: number, from: number) =>
+  Array.from({ length: rank }, (_, axis) => String.fromCharCode(from + axis))
+
 function tensordot(c: Context, a: Arguments): Ref {
   const [x, y] = [a.ref('self'), a.ref('other')]
   const [dimsX, dimsY] = [a.axes('dims_self', x.rank) ?? [], a.axes('dims_other', y.rank) ?? []]
-  const names = (rank: number, from: number) =>
-    Array.from({ length: rank }, (_, axis) => String.fromCharCode(from + axis))
-  const [left, right] = [names(x.rank, 97), names(y.rank, 65)]
+  const [left, right] = [letters(x.rank, 97), letters(y.rank, 65)]
   dimsY.forEach((axis, index) => {
     right[axis] = left[dimsX[index] ?? 0] ?? ''
   })

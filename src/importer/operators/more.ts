@@ -24,7 +24,7 @@ import { promoted } from './arithmetic.ts'
 import { lpNorm } from './normalisation.ts'
 import { number, where } from './pointwise.ts'
 
-const piece = (c: Context, ref: Ref, axis: number, start: Int, end: Int): Ref =>
+const piece = (c: Context, ref: Ref, axis: number, [start, end]: readonly [Int, Int]): Ref =>
   sliceAxis(c, ref, axis, { start, end, size: subInts(end, start) })
 
 function lift(c: Context, ref: Ref, rank: number): Ref {
@@ -44,7 +44,7 @@ function difference(c: Context, a: Arguments): Ref {
   if (a.number('n') !== 1 || a.value('prepend') !== null || a.value('append') !== null)
     return refuse('it is supported for one difference only')
   const size = sizeAt(ref, axis)
-  const [later, earlier] = [piece(c, ref, axis, 1n, size), piece(c, ref, axis, 0n, subInts(size, 1n))]
+  const [later, earlier] = [piece(c, ref, axis, [1n, size]), piece(c, ref, axis, [0n, subInts(size, 1n)])]
   if (ref.dtype === dtype.bool) return elementwise(c, 'Xor', [later, earlier], dtype.bool)
   return elementwise(c, 'Sub', [later, earlier])
 }
@@ -98,7 +98,7 @@ function cross(c: Context, a: Arguments): Ref {
   const axis = a.axis('dim', x.rank)
   if (sizeAt(x, axis) !== 3n || sizeAt(y, axis) !== 3n || x.rank !== y.rank)
     return refuse('it needs a dimension of three')
-  const part = (ref: Ref, at: number) => piece(c, ref, axis, BigInt(at), BigInt(at + 1))
+  const part = (ref: Ref, at: number) => piece(c, ref, axis, [BigInt(at), BigInt(at + 1)])
   const rows = [0, 1, 2].map(at => {
     const [next, last] = [(at + 1) % 3, (at + 2) % 3]
     const plus = elementwise(c, 'Mul', [part(x, next), part(y, last)])
@@ -131,13 +131,12 @@ function aminmax(c: Context, a: Arguments): readonly Ref[] {
 function linalgNorm(c: Context, a: Arguments): Ref {
   const ref = a.ref('self')
   const axes = a.axes('dim', ref.rank)
-  const order = a.value('ord')
-  if (order !== null && axes?.length !== 1 && ref.rank !== 1)
-    return refuse('norms of matrices are not supported')
-  if (order === null && axes !== undefined && axes.length > 2)
-    return refuse('it is supported for up to two dimensions')
+  const order = a.optionalFloat('ord')
+  const dimensions = axes?.length ?? ref.rank
+  const vectors = order === undefined ? axes === undefined || dimensions <= 2 : dimensions === 1
+  if (!vectors) return refuse('norms of matrices are not supported')
   if (a.value('dtype') !== null || !isFloating(ref.dtype)) return refuse('it is supported for fractions only')
-  return lpNorm(c, ref, order === null ? 2 : a.float('ord'), { axes, keep: a.bool('keepdim') })
+  return lpNorm(c, ref, order ?? 2, { axes, keep: a.bool('keepdim') })
 }
 
 function addbmm(c: Context, a: Arguments): Ref {
@@ -184,8 +183,8 @@ function trapezoid(c: Context, a: Arguments): Ref {
   if (a.has('x')) return refuse('it is supported for even steps only')
   const size = sizeAt(ref, axis)
   const both = elementwise(c, 'Add', [
-    piece(c, ref, axis, 1n, size),
-    piece(c, ref, axis, 0n, subInts(size, 1n)),
+    piece(c, ref, axis, [1n, size]),
+    piece(c, ref, axis, [0n, subInts(size, 1n)]),
   ])
   const total = reduce(c, 'ReduceSum', both, { axes: [axis], keep: false })
   return elementwise(c, 'Mul', [total, number(c, total, a.float('dx') / 2)])

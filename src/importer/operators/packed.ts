@@ -5,7 +5,7 @@ import { cast, reduce, sizeAt, sliceAxis, transpose } from '../emit.ts'
 import { refuse } from '../refusal.ts'
 import { Ref } from '../ref.ts'
 import { addInts, lessThan, sameInt, show, subInts, type Int } from '../sym.ts'
-import { Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { Tuple, type Value } from '../values.ts'
 
 /** A packed sequence is never built: the padded one and its lengths travel instead. */

@@ -51,21 +51,33 @@ interface Placed {
 
 /** PyTorch's sizes: rounding up, it drops a last window that would begin in the padding at the end. */
 function place(ref: Ref, pool: Pool): Placed {
-  const placed = pool.kernel.map((kernel, axis) => {
-    const [stride, pad] = [pool.stride[axis] ?? 1, pool.padding[axis] ?? 0]
-    const span = (pool.dilation[axis] ?? 1) * (kernel - 1) + 1
-    const padded = addInts(sizeAt(ref, axis + 2), BigInt(2 * pad))
-    if (!pool.ceil || stride === 1) return { size: windows(padded, span, stride), extra: 0 }
-    if (padded instanceof Sym && pool.roundsUp === true && pad === 0 && stride <= span)
-      return { size: windows(addInts(padded, BigInt(stride - 1)), span, stride), extra: 0 }
-    if (padded instanceof Sym)
-      return refuse(`rounding up the size ${show(sizeAt(ref, axis + 2))} is not supported; give it a number`)
-    const total = Number(padded)
-    let size = Math.ceil((total - span) / stride) + 1
-    if ((size - 1) * stride >= total - pad) size--
-    return { size: BigInt(size), extra: Math.max((size - 1) * stride + span - total, 0) }
-  })
+  const placed = pool.kernel.map((_, axis) => placeAxis(ref, pool, axis))
   return { sizes: placed.map(each => each.size), extra: placed.map(each => each.extra) }
+}
+
+function windowAt(pool: Pool, axis: number) {
+  const dilation = pool.dilation[axis] ?? 1
+  return {
+    stride: pool.stride[axis] ?? 1,
+    pad: pool.padding[axis] ?? 0,
+    span: dilation * ((pool.kernel[axis] ?? 1) - 1) + 1,
+  }
+}
+
+function placeAxis(ref: Ref, pool: Pool, axis: number): { size: Int; extra: number } {
+  const { stride, pad, span } = windowAt(pool, axis)
+  const padded = addInts(sizeAt(ref, axis + 2), BigInt(2 * pad))
+  if (!pool.ceil || stride === 1) return { size: windows(padded, span, stride), extra: 0 }
+  if (!(padded instanceof Sym)) return placeUp(Number(padded), { span, stride, pad })
+  if (pool.roundsUp !== true || pad !== 0 || stride > span)
+    return refuse(`rounding up the size ${show(sizeAt(ref, axis + 2))} is not supported; give it a number`)
+  return { size: windows(addInts(padded, BigInt(stride - 1)), span, stride), extra: 0 }
+}
+
+function placeUp(total: number, { span, stride, pad }: { span: number; stride: number; pad: number }) {
+  const up = Math.ceil((total - span) / stride) + 1
+  const size = (up - 1) * stride >= total - pad ? up - 1 : up
+  return { size: BigInt(size), extra: Math.max((size - 1) * stride + span - total, 0) }
 }
 
 function attributes(pool: Pool, extra: readonly number[]) {

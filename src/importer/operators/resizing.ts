@@ -1,7 +1,7 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { dtype } from '../dtypes.ts'
-import { reshape, sizeAt, staticSize } from '../emit.ts'
+import { reshape, sizeAt, staticSize, transpose } from '../emit.ts'
 import type { Operator, Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
@@ -121,20 +121,27 @@ const upsample =
     const corners = a.has('align_corners') && a.bool('align_corners')
     const target = targetOf(a, ref, spatial)
     if (ref.rank !== spatial + 2) return refuse('its input must have a batch and channels')
-    const known = [...ref.shape.slice(2), ...target.sizes].every(size => typeof size === 'bigint')
-    if ((mode === 'nearest' || mode === 'nearest-exact') && known)
-      return nearestKnown(c, ref, target, mode === 'nearest-exact')
     if (antialias) return smooth(c, ref, target, { cubic: mode === 'cubic', corners })
-    const attributes: Record<string, string | number> = {
-      mode: mode === 'linear' || mode === 'cubic' ? mode : 'nearest',
-      ...coordinates(mode, corners),
-      ...(mode === 'cubic' ? { cubic_coeff_a: -0.75 } : {}),
-    }
-    const same = target.sizes.every((size, axis) => sameInt(size, sizeAt(ref, axis + 2)))
-    return same && target.scales.every(scale => scale === undefined || scale === 1)
-      ? ref
-      : resize(c, ref, target, attributes)
+    return resizeTo(c, ref, target, { mode, corners })
   }
+
+function resizeTo(
+  c: Context,
+  ref: Ref,
+  target: Target,
+  { mode, corners }: { mode: Mode; corners: boolean },
+): Ref {
+  const known = [...ref.shape.slice(2), ...target.sizes].every(size => typeof size === 'bigint')
+  const nearest = mode === 'nearest' || mode === 'nearest-exact'
+  if (nearest && known) return nearestKnown(c, ref, target, mode === 'nearest-exact')
+  const same = target.sizes.every((size, axis) => sameInt(size, sizeAt(ref, axis + 2)))
+  if (same && target.scales.every(scale => scale === undefined || scale === 1)) return ref
+  return resize(c, ref, target, {
+    mode: nearest ? 'nearest' : mode,
+    ...coordinates(mode, corners),
+    ...(mode === 'cubic' ? { cubic_coeff_a: -0.75 } : {}),
+  })
+}
 
 function gridSample(c: Context, a: Arguments): Ref {
   const [input, grid] = [a.ref('input'), a.ref('grid')]
@@ -166,39 +173,26 @@ function affineGrid(c: Context, a: Arguments): Ref {
 /** Windows as columns: one Gather per axis, then the order [batch, channels, kernel, places]. */
 function imageToColumns(c: Context, a: Arguments): Ref {
   const given = a.ref('self')
-  const [kernel, dilation, padding, stride] = ['kernel_size', 'dilation', 'padding', 'stride'].map(name =>
-    a.many(name, 2),
-  )
-  if (!kernel || !dilation || !padding || !stride || given.rank !== 4)
-    return refuse('its input must be a batch of images')
-  const padded = padZeros(c, given, padding)
-  const rows = windowPlaces(staticSize(padded, 2), kernel[0] ?? 1, dilation[0] ?? 1, stride[0] ?? 1)
-  const columns = windowPlaces(staticSize(padded, 3), kernel[1] ?? 1, dilation[1] ?? 1, stride[1] ?? 1)
+  if (given.rank !== 4) return refuse('its input must be a batch of images')
+  const names = ['kernel_size', 'dilation', 'stride']
+  const [first, second] = [0, 1].map(at => names.map(name => a.many(name, 2)[at] ?? 1))
+  const padded = padZeros(c, given, a.many('padding', 2))
+  const rows = windowPlaces(staticSize(padded, 2), first)
+  const columns = windowPlaces(staticSize(padded, 3), second)
   const [n, channels] = [sizeAt(given, 0), sizeAt(given, 1)]
-  const down = c.op(
-    'Gather',
-    [padded, rows.ref(c)],
-    { dtype: given.dtype, shape: [n, channels, ...rows.shape, sizeAt(padded, 3)] },
-    { axis: { int: 2 } },
-  )
-  const both = c.op(
-    'Gather',
-    [down, columns.ref(c)],
-    { dtype: given.dtype, shape: [n, channels, ...rows.shape, ...columns.shape] },
-    { axis: { int: 4 } },
-  )
-  const [kh = 1n, lh = 1n] = rows.shape
-  const [kw = 1n, lw = 1n] = columns.shape
-  const ordered = c.op(
-    'Transpose',
-    [both],
-    { dtype: given.dtype, shape: [n, channels, kh, kw, lh, lw] },
-    { perm: { ints: [0, 1, 2, 4, 3, 5] } },
-  )
-  return reshape(c, ordered, [n, mulInts(channels, kh * kw), lh * lw])
+  const gather = (ref: Ref, places: typeof rows, axis: number) => {
+    const shape = ref.shape.toSpliced(axis, 1, ...places.shape)
+    return c.op('Gather', [ref, places.ref(c)], { dtype: given.dtype, shape }, { axis: { int: axis } })
+  }
+  const both = gather(gather(padded, rows, 2), columns, 4)
+  const [kh, lh] = rows.shape
+  const [kw, lw] = columns.shape
+  return reshape(c, transpose(c, both, [0, 1, 2, 4, 3, 5]), [n, mulInts(channels, kh * kw), lh * lw])
 }
 
-function windowPlaces(size: number, kernel: number, dilation: number, stride: number) {
+/** `window` is the kernel, its dilation and the stride. */
+function windowPlaces(size: number, window: readonly number[] | undefined) {
+  const [kernel = 1, dilation = 1, stride = 1] = window ?? []
   const count = Math.floor((size - dilation * (kernel - 1) - 1) / stride) + 1
   const places = Array.from({ length: kernel * count }, (_, at) =>
     BigInt(Math.floor(at / count) * dilation + (at % count) * stride),

@@ -75,19 +75,21 @@ export function sliced(
   const read = (ref: Ref) => sliceAxis(c, ref, axis, { start, end, step, size })
   if (step !== 1n)
     return c.view(self, read, (parent, written) =>
-      replaceSteps(c, parent, written, axis, { start, end, step }),
+      replaceSteps(c, parent, written, { axis, start, end, step }),
     )
-  return c.view(self, read, (parent, written) => replaceSlice(c, parent, written, axis, start))
+  return c.view(self, read, (parent, written) => replaceSlice(c, parent, written, { axis, start }))
+}
+
+interface Steps {
+  readonly axis: number
+  readonly start: Int
+  readonly end: Int
+  readonly step: bigint
 }
 
 /** The parent with every so many slices of one axis replaced. */
-function replaceSteps(
-  c: Context,
-  parent: Ref,
-  part: Ref,
-  axis: number,
-  range: { start: Int; end: Int; step: bigint },
-): Ref {
+function replaceSteps(c: Context, parent: Ref, part: Ref, range: Steps): Ref {
+  const { axis } = range
   const inputs = [range.start, range.end, range.step].map(each => c.g.scalar(dtype.int64, each))
   const size = sizeAt(part, axis)
   const places = unsqueeze(c, c.op('Range', inputs, { dtype: dtype.int64, shape: [size] }), [1])
@@ -101,15 +103,20 @@ function replaceSteps(
 }
 
 /** The parent with a part of one axis replaced. */
-function replaceSlice(c: Context, parent: Ref, part: Ref, axis: number, start: Int): Ref {
+function replaceSlice(
+  c: Context,
+  parent: Ref,
+  part: Ref,
+  { axis, start }: { axis: number; start: Int },
+): Ref {
   const size = sizeAt(parent, axis)
   const end = addInts(start, sizeAt(part, axis))
   const before = sliceAxis(c, parent, axis, { start: 0n, end: start, size: start })
   const after = sliceAxis(c, parent, axis, { start: end, end: size, size: subInts(size, end) })
-  const pieces = [start === 0n ? undefined : before, part, sameInt(end, size) ? undefined : after]
+  const parts = [start === 0n ? undefined : before, part, sameInt(end, size) ? undefined : after]
   return concat(
     c,
-    pieces.filter(piece => piece !== undefined),
+    parts.filter(piece => piece !== undefined),
     axis,
     size,
   )
@@ -159,7 +166,7 @@ function selectedAt(
   // ONNX's Gather counts from both ends, as PyTorch does; a write must know where it goes.
   if (!known) return c.view(self, read)
   return c.view(self, read, (parent, written) =>
-    replaceSlice(c, parent, unsqueeze(c, written, [axis]), axis, at),
+    replaceSlice(c, parent, unsqueeze(c, written, [axis]), { axis, start: at }),
   )
 }
 

@@ -38,7 +38,7 @@ export function reshapeView(c: Context, parent: Tensor, shape: readonly Int[]): 
   return c.view(
     parent,
     ref => reshape(c, ref, shape),
-    (_, view) => reshape(c, view, old),
+    (_, written) => reshape(c, written, old),
   )
 }
 
@@ -107,9 +107,9 @@ function lastTwo(c: Context, self: Tensor): Tensor {
 function moveDim(c: Context, a: Arguments): Tensor {
   const self = a.tensor('self')
   const { rank } = self.ref
-  const [from, to] = [a.axes('source', rank) ?? [], a.axes('destination', rank) ?? []]
+  const [from, target] = [a.axes('source', rank) ?? [], a.axes('destination', rank) ?? []]
   const order: (number | undefined)[] = self.ref.shape.map(() => undefined)
-  to.forEach((axis, index) => {
+  target.forEach((axis, index) => {
     order[axis] = from[index]
   })
   const rest = self.ref.shape.map((_, axis) => axis).filter(axis => !from.includes(axis))
