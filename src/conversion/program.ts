@@ -4,9 +4,11 @@
  */
 import { writeSync } from 'node:fs'
 import { Failure } from '../errors.ts'
+import { showInput } from '../importer/inputs.ts'
 import { importTorchScript, type ImportReport } from '../importer/import.ts'
 import type { ConversionMessage, ConversionOrder, ConversionStage } from './messages.ts'
 import { checkGraph } from './self-check.ts'
+import { batchSymbols } from './trial.ts'
 
 // The converter that started it wrote the argument.
 const order = JSON.parse(process.argv[2] ?? '{}') as ConversionOrder
@@ -18,10 +20,11 @@ try {
 }
 
 async function convert({ file, inputs, output, checkFrom }: ConversionOrder): Promise<ImportReport> {
-  const imported = await importTorchScript(file, {
-    onStage: enter,
-    ...(inputs === undefined ? {} : { inputs }),
-  })
+  const imported = await importTorchScript(file, { onStage: enter, ...(inputs && { inputs }) }).catch(
+    async (error: unknown) => {
+      throw await withFixedBatch(error, file, inputs)
+    },
+  )
   try {
     enter('writing')
     await imported.write(output)
@@ -32,6 +35,29 @@ async function convert({ file, inputs, output, checkFrom }: ConversionOrder): Pr
   } finally {
     imported.close()
   }
+}
+
+/** The same refusal; where the file can be imported with a fixed batch it says how. */
+async function withFixedBatch(
+  error: unknown,
+  file: string,
+  inputs: ConversionOrder['inputs'] = [],
+): Promise<unknown> {
+  const batches = batchSymbols(inputs)
+  if (!(error instanceof Failure) || batches.size === 0) return error
+  const fixed = inputs.map(input => ({
+    ...input,
+    shape: input.shape.map(size => (batches.has(String(size)) ? 1 : size)),
+  }))
+  try {
+    const imported = await importTorchScript(file, { inputs: fixed })
+    imported.close()
+  } catch {
+    return error
+  }
+  const flags = fixed.map(input => `--input "${showInput(input)}"`).join(' ')
+  const advice = `; with a fixed batch it can be imported: ${flags}, or the same under inputs: in model-config.yaml`
+  return new Failure(error.code, error.message + advice)
 }
 
 function enter(stage: ConversionStage): void {

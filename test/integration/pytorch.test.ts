@@ -61,7 +61,9 @@ async function expectSameAnswers(model: string): Promise<void> {
   expect(got.status).toBe(200)
   const numbers = (said: typeof got) => (said.body as number[][]).flat()
   expect(numbers(got)).toHaveLength(10)
-  numbers(wanted).forEach((want, index) => expect(Math.abs((numbers(got)[index] ?? NaN) - want)).toBeLessThan(1e-5))
+  numbers(wanted).forEach((want, index) =>
+    expect(Math.abs((numbers(got)[index] ?? NaN) - want)).toBeLessThan(1e-5),
+  )
 }
 
 const imports = (server = managed) =>
@@ -138,7 +140,9 @@ test('a cache that cannot be written is told once, and models are served all the
   const server = await startManaged(store, [`--import-cache=${join(file, 'below')}`])
   try {
     expect(await register('uncached.mar', 'uncached', server)).toMatchObject({ status: 200 })
-    expect(server.server.log.filter(({ msg }) => msg.startsWith('import_cache cannot be written'))).toHaveLength(1)
+    expect(
+      server.server.log.filter(({ msg }) => msg.startsWith('import_cache cannot be written')),
+    ).toHaveLength(1)
   } finally {
     await server.stop()
   }
@@ -159,22 +163,29 @@ const refused: [string, () => Promise<Buffer>, RegExp][] = [
     /posix|system/,
   ],
   ['truncated.pt', async () => (await readFile(digitsPt)).subarray(0, 90_000), /cannot be imported/],
-  ['not-a-zip.pt', async () => Buffer.from('hello, I am not a zip, but long enough to be read as one'), /zip/],
+  [
+    'not-a-zip.pt',
+    async () => Buffer.from('hello, I am not a zip, but long enough to be read as one'),
+    /zip/,
+  ],
   ['weights.pth', () => readFile(join(fixtures, 'digits/digits.pth')), /weights/],
   ['untold.pt', () => readFile(join(fixtures, 'fraud/fraud.pt')), /--input \\"x=float32\[batch,/],
 ]
 
-test.each(refused)('%s is refused with the reason, and leaves nothing behind', async (file, content, reason) => {
-  await writeFile(join(store.dir, file), await content())
-  const [before, kept] = [await managed.holdings(), await readdir(cache)]
-  const { status, body } = await register(file, 'refused')
-  expect(body).toMatch(reason)
-  expect(body).toContain('The PyTorch file cannot be imported: ')
-  expect(status).toBe(400)
-  expect(body).not.toContain(store.dir)
-  expect(await managed.holdings()).toEqual(before)
-  expect(await readdir(cache)).toEqual(kept)
-})
+test.each(refused)(
+  '%s is refused with the reason, and leaves nothing behind',
+  async (file, content, reason) => {
+    await writeFile(join(store.dir, file), await content())
+    const [before, kept] = [await managed.holdings(), await readdir(cache)]
+    const { status, body } = await register(file, 'refused')
+    expect(body).toMatch(reason)
+    expect(body).toContain('The PyTorch file cannot be imported: ')
+    expect(status).toBe(400)
+    expect(body).not.toContain(store.dir)
+    expect(await managed.holdings()).toEqual(before)
+    expect(await readdir(cache)).toEqual(kept)
+  },
+)
 
 test('inputs that fit nothing are refused with the place in the code of the model', async () => {
   await addArchive('wrong', DIGITS_INPUT.replace('8, 8', '9, 12'))
