@@ -7,9 +7,15 @@ import { Tensor } from './tensor.ts'
 
 /** What an operator's mapping works with: the graph, and tensors as the program sees them. */
 export class Context {
+  /** The version of the archive: older ones mean other things by `div` and `full`. */
+  readonly version: number
   readonly g = new GraphBuilder()
-  readonly journal = new Journal()
+  readonly journal = new Journal<Tensor>()
   readonly warnings = new Set<string>()
+
+  constructor(version: number) {
+    this.version = version
+  }
   /** What was guessed of inputs that nobody has described, by their numbers. */
   guessed: ReadonlyMap<number, Omit<InputSpec, 'name'>> = new Map()
 

@@ -11,6 +11,7 @@ import type { Interpreter } from './interpreter.ts'
 import { evaluateFor, evaluateWhile } from './loops.ts'
 import { toKey } from './keys.ts'
 import { Objects } from './objects.ts'
+import type { StoredTensor } from './stored-tensor.ts'
 import { Unplaced, refusal, refuse, showPlace, type Place } from './refusal.ts'
 import {
   dotted,
@@ -28,7 +29,7 @@ const MAX_CALLS = 150
 
 /** Runs the program over what is known while importing; everything else becomes the graph. */
 export class Evaluator implements Interpreter {
-  readonly context = new Context()
+  readonly context: Context
   readonly objects: Objects
   readonly archive: TorchArchive
   /** Where in the program the evaluation stands. */
@@ -39,9 +40,10 @@ export class Evaluator implements Interpreter {
   #steps = 0
   #depth = 0
 
-  constructor(archive: TorchArchive) {
+  constructor(archive: TorchArchive, weights?: ReadonlyMap<string, StoredTensor>) {
     this.archive = archive
-    this.objects = new Objects(archive, this.context)
+    this.context = new Context(archive.version)
+    this.objects = new Objects(archive, this.context, weights)
   }
 
   /** Runs `work`; what it refuses leaves with its place in the model's code. */

@@ -10,6 +10,7 @@ import { OPSET } from './onnx.ts'
 import { Arguments, outputsOf } from './program-io.ts'
 import { asFailure, refusal, refuse } from './refusal.ts'
 import type { Port, Scope } from './scope.ts'
+import type { StateDict } from './state-dict.ts'
 import { sizeAt } from './sizes-at.ts'
 import { show } from './sym.ts'
 import { Untold } from './tensor.ts'
@@ -22,6 +23,8 @@ export type Stage = 'reading' | 'evaluating' | 'building'
 export interface ImportOptions {
   /** One per tensor that `forward` takes, in its order. Guessed where the first use tells, if left out. */
   readonly inputs?: readonly InputSpec[]
+  /** Weights that stand for the archive's own, by name: all of them, in their shapes. */
+  readonly weights?: StateDict
   /** Called when a stage begins. */
   readonly onStage?: (stage: Stage) => void
 }
@@ -75,7 +78,7 @@ export async function importTorchScript(path: string, options: ImportOptions = {
   try {
     checkKind(archive)
     options.onStage?.('evaluating')
-    const { evaluator, outputs, guessed } = evaluate(archive, options.inputs)
+    const { evaluator, outputs, guessed } = evaluate(archive, options)
     options.onStage?.('building')
     const { context } = evaluator
     const initializers = evaluator.run(() => finishGraph(context, outputs))
@@ -127,10 +130,11 @@ interface Evaluated {
 }
 
 /** Evaluates `forward`; without described inputs, again and again until each is guessed. */
-function evaluate(archive: TorchArchive, given: readonly InputSpec[] | undefined): Evaluated {
+function evaluate(archive: TorchArchive, options: ImportOptions): Evaluated {
+  const given = options.inputs
   const guessed = new Map<number, Omit<InputSpec, 'name'>>()
   for (let attempt = 0; attempt < MAX_INPUTS; attempt++) {
-    const evaluator = new Evaluator(archive)
+    const evaluator = new Evaluator(archive, options.weights?.tensors)
     evaluator.context.guessed = guessed
     const args = new Arguments(evaluator.context, { given, guessed })
     try {

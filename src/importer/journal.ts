@@ -1,11 +1,9 @@
-import type { Tensor } from './tensor.ts'
-
 interface Entry {
   readonly undo: () => void
 }
 
 /** What changed since a mark: lets a branch be tried and taken back. */
-export class Journal {
+export class Journal<Tensor extends object> {
   #entries: Entry[] | undefined
   #written = new Set<Tensor>()
   /** Things other than tensors that changed: lists, dictionaries, attributes. */
@@ -29,7 +27,7 @@ export class Journal {
    * Runs `work` and takes all its changes back. `work` gets what has been changed so far, to look at when it is done:
    * the tensors that were written, and the lists, dictionaries and objects.
    */
-  attempt<T>(work: (changes: Changes) => T): T {
+  attempt<T>(work: (changes: Changes<Tensor>) => T): T {
     const outer = { entries: this.#entries, written: this.#written, changed: this.#changed }
     const entries: Entry[] = []
     this.#entries = entries
@@ -46,7 +44,7 @@ export class Journal {
   }
 }
 
-export interface Changes {
+export interface Changes<Tensor extends object> {
   readonly written: ReadonlySet<Tensor>
   readonly changed: ReadonlySet<object>
 }

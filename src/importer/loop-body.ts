@@ -4,34 +4,13 @@ import type { Interpreter } from './interpreter.ts'
 import type { Frame } from './frame.ts'
 import { leafFrom, leafRef, takeApart, type Leaf, type Parts } from './leaves.ts'
 import { BROKEN, type LoopSpec, type Plan } from './loop-plan.ts'
+import type { Round } from './loop-round.ts'
 import { refuse } from './refusal.ts'
 import { Ref } from './ref.ts'
 import { Scope } from './scope.ts'
 import { fromAtom, type Int } from './sym.ts'
 import { Tensor } from './tensor.ts'
-import { Uninitialised, type List, type Scalar } from './values.ts'
-
-/** Something that goes from round to round: its value at the begin and the end of the body. */
-export interface Carried {
-  readonly key: string
-  readonly begin: Ref
-  readonly end: Ref
-}
-
-/** One try of the body. */
-export interface Round {
-  readonly scope: Scope
-  readonly carried: readonly (Carried & { readonly start: Leaf })[]
-  readonly tensors: readonly (Carried & { readonly tensor: Tensor })[]
-  readonly scans: readonly { readonly list: List; readonly item: Ref; readonly sources: readonly Tensor[] }[]
-  readonly again: boolean | Scalar
-  /** The variables at the end of the body. */
-  readonly after: ReadonlyMap<string, Parts | undefined>
-  readonly written: ReadonlySet<Tensor>
-  readonly changed: ReadonlySet<object>
-  /** The tensors that stand for carried values. */
-  readonly placeholders: ReadonlySet<Tensor>
-}
+import { Uninitialised, type List } from './values.ts'
 
 interface Setting {
   readonly plan: Plan

@@ -1,6 +1,6 @@
 import type { Frame } from './frame.ts'
 import { refuseKind, sameLeaf, takeApart, type Parts } from './leaves.ts'
-import type { Carried, Round } from './loop-body.ts'
+import type { Carried, Round } from './loop-round.ts'
 import { refuse } from './refusal.ts'
 import { sameInt, type Int } from './sym.ts'
 import type { Block, Expression } from './syntax.ts'

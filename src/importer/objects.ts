@@ -4,6 +4,7 @@ import { dtype } from './dtypes.ts'
 import { PickledObject, PickledTuple, type Pickled } from './pickle.ts'
 import { refuse } from './refusal.ts'
 import { Ref } from './ref.ts'
+import { checkNames, namedTensors } from './state-dict.ts'
 import { readElements, type StoredTensor } from './stored-tensor.ts'
 import type { Tensor } from './tensor.ts'
 import { PickledTensor } from './torch-pickle.ts'
@@ -15,20 +16,25 @@ const MAX_KNOWN = 16
 export class Objects {
   readonly #archive: TorchArchive
   readonly #context: Context
+  readonly #weights: ReadonlyMap<string, StoredTensor> | undefined
   readonly #instances = new Map<PickledObject, Instance>()
   readonly #tensors = new Map<PickledTensor, Tensor>()
-  readonly #storages = new Map<string, PickledTensor>()
   readonly #containers = new Map<Pickled, Value>()
   #constants: readonly Pickled[] | undefined
 
-  constructor(archive: TorchArchive, context: Context) {
+  /** `weights` stand for the archive's own, by name. */
+  constructor(archive: TorchArchive, context: Context, weights?: ReadonlyMap<string, StoredTensor>) {
     this.#archive = archive
+    this.#weights = weights
     this.#context = context
   }
 
   /** The model itself. */
   root(): Instance {
-    const value = this.#value(this.#archive.pickle('data'), '')
+    const pickled = this.#archive.pickle('data')
+    if (this.#weights !== undefined && pickled instanceof PickledObject)
+      checkNames(namedTensors(pickled), this.#weights)
+    const value = this.#value(pickled, '')
     return value instanceof Instance ? value : refuse('its data.pkl holds no module')
   }
 
@@ -98,15 +104,15 @@ export class Objects {
   }
 
   #tensor(pickled: PickledTensor, path: string): Tensor | Opaque {
-    const { tensor } = pickled
+    const swapped = path.startsWith('CONSTANTS.') ? undefined : this.#weights?.get(path)
+    const tensor = swapped ?? pickled.tensor
     if (tensor.quantised !== undefined) return new Opaque('quantised', tensor)
-    const known = this.#tensors.get(pickled)
+    const known = swapped === undefined ? this.#tensors.get(pickled) : undefined
     if (known !== undefined) return known
     const made = this.#context.tensor(refOf(tensor, path))
     const what = path.startsWith('CONSTANTS.') ? 'a constant' : `${path}, a part of the model`
     made.locked = `it writes to ${what}; what a request changes is not kept for the next one`
     this.#tensors.set(pickled, made)
-    this.#storages.set(tensor.storage.key, pickled)
     return made
   }
 }

@@ -241,7 +241,8 @@ class Parser {
   }
 
   #bracketed(mark: string): Expression {
-    if (mark === '-') return negative(this.#atom()) ?? this.#cursor.fail('a number is expected after "-"')
+    if (mark === '-')
+      return negative(this.#expression()) ?? this.#cursor.fail('a number is expected after "-"')
     if (mark === '[') return { kind: 'list', items: this.#list(']') }
     if (mark === '{') return { kind: 'dict', items: this.#pairs() }
     if (mark !== '(') this.#cursor.fail('an expression is expected')

@@ -1,4 +1,4 @@
-import { asInt, type Atom, type Int } from './sym.ts'
+import { asInt, type Atom, type DerivedOp, type Int } from './sym.ts'
 
 /** The number that a size has when the symbols of the inputs have these sizes; undefined where only data tells. */
 export function sizeAt(value: Int, symbols: ReadonlyMap<string, number>): bigint | undefined {
@@ -24,10 +24,14 @@ function atomAt({ key, source }: Atom, symbols: ReadonlyMap<string, number>): bi
   const left = sizeAt(asInt(source.left), symbols)
   const right = sizeAt(asInt(source.right), symbols)
   if (left === undefined || right === undefined) return undefined
-  if (source.op === 'min') return left < right ? left : right
-  if (source.op === 'max') return left > right ? left : right
+  return combine(source.op, left, right)
+}
+
+function combine(op: DerivedOp, left: bigint, right: bigint): bigint | undefined {
+  if (op === 'min') return left < right ? left : right
+  if (op === 'max') return left > right ? left : right
   if (right === 0n) return undefined
   // Python's: rounded down, and the remainder with the sign of the divisor.
   const rest = ((left % right) + right) % right
-  return source.op === 'mod' ? rest : (left - rest) / right
+  return op === 'mod' ? rest : (left - rest) / right
 }

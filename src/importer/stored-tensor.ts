@@ -55,7 +55,7 @@ export class StoredTensor {
 
   /** Tells apart views of the same storage; equal keys mean equal content. */
   get key(): string {
-    return `${this.storage.key}:${this.dtype}:${this.offset}:${this.shape.join()}:${this.strides.join()}`
+    return `${this.storage.zip.id}:${this.storage.key}:${this.dtype}:${this.offset}:${this.shape.join()}:${this.strides.join()}`
   }
 
   get contiguous(): boolean {

@@ -40,13 +40,13 @@ export class Tensor {
   #seen: number
   #links: Link[] = []
   #spoilt: string | undefined
-  readonly #journal: Journal
+  readonly #journal: Journal<Tensor>
   /** The number of the input whose type and shape nobody has told. */
   untold: number | undefined
   /** Why it cannot be written to. */
   locked: string | undefined
 
-  constructor(ref: Ref, journal: Journal, view?: View) {
+  constructor(ref: Ref, journal: Journal<Tensor>, view?: View) {
     this.#ref = ref
     this.#journal = journal
     this.#view = view

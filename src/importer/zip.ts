@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { inflateRawSync } from 'node:zlib'
+import { nextId } from './ids.ts'
 import { refuse } from './refusal.ts'
 
 const END_RECORD = 0x06054b50
@@ -22,6 +23,8 @@ export interface ZipEntry {
 
 /** A zip read by ranges: the directory at once, entries when they are asked for. Owns the file until `close`. */
 export class ZipFile {
+  /** Tells files apart that are open at the same time. */
+  readonly id = nextId()
   readonly #fd: number
   readonly fileSize: number
   readonly entries: ReadonlyMap<string, ZipEntry>

@@ -3,8 +3,15 @@ import { dtype } from '../dtypes.ts'
 import { staticSize, swapAxes, transpose } from '../emit.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
+import type { Int } from '../sym.ts'
 import { matmul } from './linear.ts'
-import type { Target } from './resizing.ts'
+
+/** Sizes of the result and how they came about. */
+export interface Target {
+  readonly sizes: readonly Int[]
+  /** The factors that PyTorch computes with; undefined where it takes the ratio of the sizes. */
+  readonly scales: readonly (number | undefined)[]
+}
 
 interface Filter {
   readonly cubic: boolean

@@ -91,7 +91,14 @@ function times(c: Context, a: Arguments): Ref {
   return fold(x, y, mulInts) ?? elementwise(c, 'Mul', [x, y])
 }
 
+/** Before version 4, whole numbers were divided to whole numbers. */
+function refuseOldDivision(c: Context, a: Arguments): void {
+  if (c.version < 4 && !isFloating(promoted(c, a)[0].dtype))
+    refuse('whole numbers are divided in an archive older than PyTorch 1.6, where that meant something else')
+}
+
 function divide(c: Context, a: Arguments): Ref {
+  refuseOldDivision(c, a)
   const mode = a.has('rounding_mode') ? a.value('rounding_mode') : null
   if (mode === null) return elementwise(c, 'Div', promoted(c, a, undefined, dtype.float32))
   const [x, y] = promoted(c, a)

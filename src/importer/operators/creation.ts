@@ -45,6 +45,8 @@ const news =
 
 function full(c: Context, a: Arguments): Ref {
   const value = operand(a.value('fill_value'), 'fill_value')
+  if (c.version < 5 && a.value('dtype') === null && naturalType(value) !== dtype.float32)
+    return refuse('full() of a whole number in an archive of an old PyTorch, where that meant something else')
   return filled(c, a.ints('size'), value, typeArgument(a, naturalType(value)))
 }
 

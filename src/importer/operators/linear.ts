@@ -51,7 +51,7 @@ function transposedWeight(c: Context, weight: Ref): Ref {
   return new Ref(weight.dtype, weight.shape.toReversed(), {
     kind: 'stored',
     tensor: turned,
-    path: content.path,
+    path: `${content.path}.T`,
   })
 }
 

@@ -7,16 +7,10 @@ import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
 import { floorDivInts, mulInts, sameInt, Sym, type Int } from '../sym.ts'
 import { isInt, List, type Value } from '../values.ts'
-import { smooth } from './antialias.ts'
+import { smooth, type Target } from './antialias.ts'
 import { padZeros } from './pooling.ts'
 
 type Mode = 'nearest' | 'nearest-exact' | 'linear' | 'cubic'
-
-export interface Target {
-  readonly sizes: readonly Int[]
-  /** The factors that PyTorch computes with; undefined where it takes the ratio of the sizes. */
-  readonly scales: readonly (number | undefined)[]
-}
 
 const scaleNames = (spatial: number) =>
   spatial === 1 ? ['scales'] : ['scales_d', 'scales_h', 'scales_w'].slice(3 - spatial)
