@@ -12,7 +12,7 @@ import type { Config } from './config/config.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
 import { ImportCache } from './conversion/cache.ts'
-import { converterOptions, defaultCacheDir } from './conversion/surroundings.ts'
+import { importSurroundings } from './conversion/surroundings.ts'
 import { Access } from './http/access.ts'
 import { Doors, type Addresses } from './http/doors.ts'
 import { addInferenceRoutes } from './http/inference.ts'
@@ -98,6 +98,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const doors = openDoors(options, { predictor, registry, operations, metrics, tls })
 
   const stop = async (): Promise<void> => {
+    operations.stopImports()
     await doors.close()
     await snapshots?.stopping()
     await Promise.all(registry.all().map(model => model.close()))
@@ -108,8 +109,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 
   try {
-    // Doors open once every model is registered, so that none is unknown, and before its workers are up, as TorchServe's
-    // do: /ping answers, and predictions wait in their queues.
+    // Doors open once every model is registered, and before its workers are up: predictions wait in their queues.
     const { registered, refused } = await loadModels(config.models, operations)
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
     const addresses = await doors.open()
@@ -261,12 +261,8 @@ function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetr
 }
 
 function openImports({ config, env, home, logger }: ServerOptions, workDir: string): ImportCache {
-  return new ImportCache({
-    dir: config.models.importCache ?? defaultCacheDir(env),
-    workDir,
-    converter: converterOptions(home, config.models.importTimeoutMs),
-    warn: (message, fields) => logger.warn(message, fields),
-  })
+  const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
+  return new ImportCache({ ...importSurroundings(home, env, config.models), workDir, warn })
 }
 
 /** A process per worker, fenced in by Node's permission model. */

@@ -49,6 +49,7 @@ export class ImportCache {
   readonly #options: ImportCacheOptions
   /** Imports that run, by fingerprint: who asks for the same waits for the same. */
   readonly #running = new Map<string, Promise<Found>>()
+  readonly #closing = new AbortController()
   #folder: Promise<string> | undefined
 
   constructor(options: ImportCacheOptions) {
@@ -75,6 +76,11 @@ export class ImportCache {
     }
     observer.onDone(found.entry.report, found.from, (performance.now() - startedAt) / 1000)
     return { dir, modelFile: join(dir, MODEL), release }
+  }
+
+  /** Ends the imports that run; none begins any more. */
+  close(): void {
+    this.#closing.abort()
   }
 
   async #once(key: string, find: () => Promise<Found>): Promise<Found> {
@@ -104,7 +110,8 @@ export class ImportCache {
 
   async #make(dir: string, { file, inputs, observer }: Wish): Promise<Entry> {
     const order = { file, inputs, output: join(dir, MODEL), isChecked: true }
-    const report = await convert(order, this.#options.converter, stage => observer.onStage(stage))
+    const converter = { ...this.#options.converter, signal: this.#closing.signal }
+    const report = await convert(order, converter, stage => observer.onStage(stage))
     const files: Entry['files'][number][] = []
     for (const name of (await readdir(dir)).toSorted()) {
       const { size } = await stat(join(dir, name))

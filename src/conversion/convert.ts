@@ -25,6 +25,8 @@ export interface ConverterOptions {
   readonly readable: readonly string[]
   readonly timeLimitMs: number
   readonly memoryLimitBytes: number
+  /** Ends the import, with SHUTTING_DOWN. */
+  readonly signal?: AbortSignal
 }
 
 const MEMORY_CHECK_MS = 200
@@ -61,10 +63,12 @@ export async function convert(
 
 type End =
   | Exclude<ConversionMessage, { type: 'stage' }>
+  | { readonly type: 'stopped' }
   | { readonly type: 'crashed'; readonly what: string; readonly detail: string }
 
 function toFailure(end: Exclude<End, { type: 'done' }>): Failure {
   // The process sends the whole text of its failure.
+  if (end.type === 'stopped') return failure('SHUTTING_DOWN')
   if (end.type === 'refused') return new Failure('IMPORT_REFUSED', end.text)
   return failureWith({ cause: new Error(`${end.what}\n${end.detail}`) }, 'IMPORT_FAILED', end.what)
 }
@@ -95,7 +99,13 @@ class ConverterProcess {
   }
 
   /** Kills what takes too long or too much; the result ends that. */
-  #guard({ timeLimitMs, memoryLimitBytes }: ConverterOptions): () => void {
+  #guard({ timeLimitMs, memoryLimitBytes, signal }: ConverterOptions): () => void {
+    const abort = () => {
+      this.#end ??= { type: 'stopped' }
+      this.#child.kill('SIGKILL')
+    }
+    signal?.addEventListener('abort', abort)
+    if (signal?.aborted === true) abort()
     const kill = (what: string) => {
       this.#end ??= { type: 'refused', text: failure('IMPORT_REFUSED', what).message }
       this.#child.kill('SIGKILL')
@@ -109,6 +119,7 @@ class ConverterProcess {
       kill(`it needs more than ${Math.round(memoryLimitBytes / 2 ** 20)} MB of memory, which is the limit`)
     }, MEMORY_CHECK_MS)
     return () => {
+      signal?.removeEventListener('abort', abort)
       clearTimeout(timer)
       clearInterval(memory)
     }

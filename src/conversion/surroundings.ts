@@ -2,6 +2,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { totalMemoryBytes, workerProgram } from '../pool/worker-program.ts'
+import type { ImportCacheOptions } from './cache.ts'
 import type { ConverterOptions } from './convert.ts'
 
 /** An import that takes more than this share of all memory is ended before the kernel ends anything. */
@@ -16,7 +17,19 @@ export function converterOptions(home: string, timeLimitMs: number): ConverterOp
   }
 }
 
+/** The cache and the process of a server's imports. */
+export function importSurroundings(
+  home: string,
+  env: Readonly<Record<string, string | undefined>>,
+  models: { readonly importCache: string | undefined; readonly importTimeoutMs: number },
+): Pick<ImportCacheOptions, 'dir' | 'converter'> {
+  return {
+    dir: models.importCache ?? defaultCacheDir(env),
+    converter: converterOptions(home, models.importTimeoutMs),
+  }
+}
+
 /** `sconce/imports` in the user's cache folder: https://specifications.freedesktop.org/basedir-spec/latest/ */
-export function defaultCacheDir(env: Readonly<Record<string, string | undefined>>): string {
+function defaultCacheDir(env: Readonly<Record<string, string | undefined>>): string {
   return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'sconce', 'imports')
 }

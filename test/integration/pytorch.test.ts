@@ -6,6 +6,7 @@ import { writeArchive } from '../../src/archive/writer.ts'
 import { freshFolders } from '../support/archive-fixtures.ts'
 import { startManaged, type Managed } from '../support/managed.ts'
 import { makeStore, type ModelStore } from '../support/model-store.ts'
+import { logged } from '../support/server.ts'
 import { makeZip } from '../support/hostile-archives.ts'
 
 const fixtures = join(import.meta.dirname, '../fixtures')
@@ -146,6 +147,17 @@ test('a cache that cannot be written is told once, and models are served all the
   } finally {
     await server.stop()
   }
+})
+
+test('a server that stops ends its imports, and the client is told', async () => {
+  await addArchive('late', DIGITS_INPUT)
+  const folder = join(await fresh(), 'cache')
+  const server = await startManaged(store, [`--import-cache=${folder}`])
+  const said = register('late.mar', 'late', server)
+  await logged(server.server, 'an import', ({ msg }) => msg === 'Importing a PyTorch file')
+  await server.stop()
+  expect(await said).toMatchObject({ status: 503 })
+  expect(await readdir(folder)).toEqual([])
 })
 
 /** A pickle that would run a command: `os.system('touch …')`. */
