@@ -8,6 +8,7 @@ import { archive } from '../src/cli/archive.ts'
 import type { Command } from '../src/cli/command.ts'
 import { convert } from '../src/cli/convert.ts'
 import { start } from '../src/cli/start.ts'
+import { swapWeights } from '../src/cli/swap-weights.ts'
 import { keys, type Key } from '../src/config/schema.ts'
 import { listFailures } from '../src/errors.ts'
 import { listOperators } from '../src/importer/operators/table.ts'
@@ -141,7 +142,7 @@ function renderOperators(): string {
 }
 
 function renderCli(): string {
-  const commands: readonly Command[] = [start, archive, convert]
+  const commands: readonly Command[] = [start, archive, convert, swapWeights]
   const spelling: Readonly<Record<string, string>> = {
     start: 'Also as `torchserve`, which goes to the background unless `--foreground` is given.',
     archive: 'Also as `torch-model-archiver`.',

@@ -9,6 +9,7 @@ import { importTorchScript, type ImportReport } from '../importer/import.ts'
 import type { ConversionMessage, ConversionOrder, ConversionStage } from './messages.ts'
 import { checkGraph } from './self-check.ts'
 import { batchSymbols } from './trial.ts'
+import { explainWeights } from './weights-alone.ts'
 
 // The converter that started it wrote the argument.
 const order = JSON.parse(process.argv[2] ?? '{}') as ConversionOrder
@@ -22,7 +23,7 @@ try {
 async function convert({ file, inputs, output, checkFrom }: ConversionOrder): Promise<ImportReport> {
   const imported = await importTorchScript(file, { onStage: enter, ...(inputs && { inputs }) }).catch(
     async (error: unknown) => {
-      throw await withFixedBatch(error, file, inputs)
+      throw await withAdvice(error, file, inputs)
     },
   )
   try {
@@ -37,14 +38,16 @@ async function convert({ file, inputs, output, checkFrom }: ConversionOrder): Pr
   }
 }
 
-/** The same refusal; where the file can be imported with a fixed batch it says how. */
-async function withFixedBatch(
+/** The same refusal with a way out: what weights lack, or how the file can be imported with a fixed batch. */
+async function withAdvice(
   error: unknown,
   file: string,
   inputs: ConversionOrder['inputs'] = [],
 ): Promise<unknown> {
+  if (!(error instanceof Failure)) return error
+  if (error.message.includes('only weights')) return explainWeights(error, file)
   const batches = batchSymbols(inputs)
-  if (!(error instanceof Failure) || batches.size === 0) return error
+  if (batches.size === 0) return error
   const fixed = inputs.map(input => ({
     ...input,
     shape: input.shape.map(size => (batches.has(String(size)) ? 1 : size)),

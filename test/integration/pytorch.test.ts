@@ -180,7 +180,11 @@ const refused: [string, () => Promise<Buffer>, RegExp][] = [
     async () => Buffer.from('hello, I am not a zip, but long enough to be read as one'),
     /zip/,
   ],
-  ['weights.pth', () => readFile(join(fixtures, 'digits/digits.pth')), /weights/],
+  [
+    'weights.pth',
+    () => readFile(join(fixtures, 'digits/digits.pth')),
+    /it holds \d+ tensors with \d+ numbers: conv1\.weight \[16, 1, 3, 3\]/,
+  ],
   ['untold.pt', () => readFile(join(fixtures, 'fraud/fraud.pt')), /--input \\"x=float32\[batch,/],
 ]
 
