@@ -51,7 +51,9 @@ export const convert: Command = {
     try {
       return await run(args, io)
     } catch (error) {
-      io.err(`${error instanceof Error ? error.message : String(error)}\n`)
+      const { message, cause } = error instanceof Error ? error : new Error(String(error))
+      // What a server would write to its log.
+      io.err(cause instanceof Error ? `${message}\n${cause.message}\n` : `${message}\n`)
       return 1
     }
   },
