@@ -8,6 +8,9 @@ const MAX_CHARACTERS = 1024 * 1024
 const MAX_ALIASES = 100
 const MAX_SETTING = 2 ** 31 - 1
 
+/** The longest time-out in seconds, whoever asks for it: timers take milliseconds of 31 bits. */
+export const MAX_TIMEOUT_S = Math.floor(MAX_SETTING / 1000)
+
 /** The least value of each setting the server itself reads. Times carry their unit in TorchServe's documentation. */
 const LEAST = {
   minWorkers: 1,
@@ -21,6 +24,12 @@ const LEAST = {
   jobQueueSize: 1,
 } as const
 
+/** The greatest value, where it is less than any number's. */
+const MOST: { readonly [key in keyof typeof LEAST]?: number } = {
+  responseTimeout: MAX_TIMEOUT_S,
+  startupTimeout: MAX_TIMEOUT_S,
+}
+
 /** `maxBatchDelay` and `clientTimeoutInMills` in milliseconds, the other times in seconds. */
 export type ModelSettings = { readonly [key in keyof typeof LEAST]?: number }
 
@@ -28,7 +37,7 @@ export interface ModelConfig {
   readonly settings: ModelSettings
   /** The whole file, unknown keys included: what a handler sees. */
   readonly raw: Readonly<Record<string, unknown>>
-  /** Settings that were ignored because their value is wrong, each in a sentence. */
+  /** Settings that are ignored, because their value is wrong or they have no effect, each in a sentence. */
   readonly warnings: readonly string[]
 }
 
@@ -42,17 +51,20 @@ export function parseModelConfig(yaml: string): ModelConfig {
   for (const key of Object.keys(LEAST) as (keyof typeof LEAST)[]) {
     const value = raw[key]
     if (value === undefined || value === null) continue
-    if (isSetting(value, LEAST[key])) settings[key] = value
-    else
-      warnings.push(
-        `${key} must be a whole number of at least ${LEAST[key]}, not ${describe(value)}; it is ignored`,
-      )
+    const [least, most] = [LEAST[key], MOST[key] ?? MAX_SETTING]
+    if (isSetting(value, least, most)) settings[key] = value
+    else {
+      const limit = Number(value) > most ? `at most ${most}` : `at least ${least}`
+      warnings.push(`${key} must be a whole number of ${limit}, not ${describe(value)}; it is ignored`)
+    }
   }
+  if (settings.clientTimeoutInMills !== undefined)
+    warnings.push('clientTimeoutInMills has no effect yet: requests wait until they are answered')
   return { settings, raw, warnings }
 }
 
-function isSetting(value: unknown, least: number): value is number {
-  return Number.isInteger(value) && Number(value) >= least && Number(value) <= MAX_SETTING
+function isSetting(value: unknown, least: number, most: number): value is number {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most
 }
 
 function describe(value: unknown): string {

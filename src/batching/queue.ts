@@ -20,7 +20,12 @@ export interface QueueOptions {
 
 interface Waiting<I, A> extends Entry<I, A> {
   readonly isGone: () => boolean
+  /** The one that came after it, as long as both wait. */
+  next: Waiting<I, A> | undefined
 }
+
+/** How often a full queue is searched for items that nobody waits for: under overload each push finds it full. */
+const SEARCH_PAUSE_MS = 5
 
 const neverGone = () => false
 
@@ -30,7 +35,11 @@ const neverGone = () => false
  */
 export class Queue<I, A> {
   readonly options: QueueOptions
-  #entries: Waiting<I, A>[] = []
+  /** Those that wait are a chain: taking some from its front or its middle costs the same however many there are. */
+  #first: Waiting<I, A> | undefined
+  #last: Waiting<I, A> | undefined
+  #length = 0
+  #searchedAt = -Infinity
   #pullers: (() => void)[] = []
   #onEmpty: (() => void)[] = []
 
@@ -38,9 +47,9 @@ export class Queue<I, A> {
     this.options = options
   }
 
-  /** Items that wait now. */
+  /** Items that wait now, with those whose client left and that were not dropped yet. */
   get length(): number {
-    return this.#entries.length
+    return this.#length
   }
 
   /**
@@ -48,10 +57,10 @@ export class Queue<I, A> {
    * `isGone` is asked when a batch is cut: an item nobody waits for any more is dropped with `gone()`.
    */
   push(item: I, isGone: () => boolean = neverGone): Promise<A> | undefined {
-    if (this.#entries.length >= this.options.capacity) this.#dropGone()
-    if (this.#entries.length >= this.options.capacity) return undefined
+    if (this.#isFull) this.#makeRoom()
+    if (this.#isFull) return undefined
     const { promise, resolve, reject } = Promise.withResolvers<A>()
-    this.#entries.push({ item, queuedAt: performance.now(), resolve, reject, isGone })
+    this.#append({ item, queuedAt: performance.now(), resolve, reject, isGone, next: undefined })
     this.#wakeOne()
     return promise
   }
@@ -59,56 +68,92 @@ export class Queue<I, A> {
   /** Waits for work and takes a batch as the policy cuts it; empty once `stop` is aborted. */
   async next(stop: AbortSignal): Promise<Entry<I, A>[]> {
     while (!stop.aborted) {
-      this.#dropGone()
-      const oldest = this.#entries[0]
-      const decision = decide({
-        waiting: this.#entries.length,
-        batchSize: this.options.batchSize,
-        maxDelayMs: this.options.maxDelayMs,
-        oldestMs: oldest === undefined ? 0 : performance.now() - oldest.queuedAt,
-      })
+      const { batchSize, maxDelayMs } = this.options
+      this.#dropGone(batchSize)
+      const oldestMs = this.#first === undefined ? 0 : performance.now() - this.#first.queuedAt
+      const decision = decide({ waiting: this.#length, batchSize, maxDelayMs, oldestMs })
       if (decision.take > 0) return this.#cut(decision.take)
       await this.#woken('waitMs' in decision ? decision.waitMs : Infinity, stop)
     }
     // A wake-up that this puller got and no longer wants belongs to somebody else.
-    if (this.#entries.length > 0) this.#wakeOne()
+    if (this.#length > 0) this.#wakeOne()
     return []
   }
 
   /** Resolves once nothing waits. */
   empty(): Promise<void> {
     return new Promise(resolve => {
-      if (this.#entries.length === 0) resolve()
+      if (this.#length === 0) resolve()
       else this.#onEmpty.push(resolve)
     })
   }
 
   /** Rejects everything that waits. Later pushes are taken again. */
   rejectAll(error: unknown): void {
-    const entries = this.#entries
-    this.#entries = []
-    for (const entry of entries) entry.reject(error)
+    for (const entry of this.#take(this.#length)) entry.reject(error)
     this.#tellEmpty()
   }
 
+  get #isFull(): boolean {
+    return this.#length >= this.options.capacity
+  }
+
+  #append(entry: Waiting<I, A>): void {
+    if (this.#last === undefined) this.#first = entry
+    else this.#last.next = entry
+    this.#last = entry
+    this.#length += 1
+  }
+
   #cut(size: number): Entry<I, A>[] {
-    const batch = this.#entries.splice(0, size)
-    if (this.#entries.length > 0) this.#wakeOne()
+    const batch = this.#take(size)
+    if (this.#length > 0) this.#wakeOne()
     else this.#tellEmpty()
     return batch
+  }
+
+  /** Takes `size` items, or all there are, from the front. */
+  #take(size: number): Waiting<I, A>[] {
+    const taken: Waiting<I, A>[] = []
+    for (let entry = this.#first; entry !== undefined && taken.length < size; entry = this.#first) {
+      taken.push(entry)
+      this.#first = entry.next
+      // A batch that takes long must not keep those behind it in memory.
+      entry.next = undefined
+    }
+    if (this.#first === undefined) this.#last = undefined
+    this.#length -= taken.length
+    return taken
   }
 
   #tellEmpty(): void {
     for (const tell of this.#onEmpty.splice(0)) tell()
   }
 
-  #dropGone(): void {
-    if (!this.#entries.some(entry => entry.isGone())) return
-    const [left, gone] = [[], []] as [Waiting<I, A>[], Waiting<I, A>[]]
-    for (const entry of this.#entries) (entry.isGone() ? gone : left).push(entry)
-    this.#entries = left
-    for (const entry of gone) entry.reject(new ClientGone())
-    if (left.length === 0) this.#tellEmpty()
+  #makeRoom(): void {
+    const now = performance.now()
+    if (now - this.#searchedAt < SEARCH_PAUSE_MS) return
+    this.#searchedAt = now
+    this.#dropGone(Infinity)
+  }
+
+  /** Drops, from the front on, what nobody waits for any more, until `enough` others are found. */
+  #dropGone(enough: number): void {
+    let living = 0
+    let before: Waiting<I, A> | undefined
+    for (let entry = this.#first; entry !== undefined && living < enough; entry = entry.next) {
+      if (!entry.isGone()) {
+        living += 1
+        before = entry
+        continue
+      }
+      if (before === undefined) this.#first = entry.next
+      else before.next = entry.next
+      if (this.#last === entry) this.#last = before
+      this.#length -= 1
+      entry.reject(new ClientGone())
+    }
+    if (this.#length === 0) this.#tellEmpty()
   }
 
   #wakeOne(): void {

@@ -27,7 +27,6 @@ export function toConfig(v: Values) {
       autoDetect: v.model_metrics_auto_detect,
       isHostMeasured: !v.disable_system_metrics,
       hostIntervalMs: v.metric_time_interval * MS_PER_SECOND,
-      hostCommand: v.system_metrics_cmd || undefined,
     },
     logging: { format: v.log_format, level: v.log_level },
     tracing: {
@@ -52,12 +51,6 @@ function listeners(v: Values) {
     maxRequestBytes: v.max_request_size,
     maxResponseBytes: v.max_response_size,
     cors: { origin: v.cors_allowed_origin, methods: v.cors_allowed_methods, headers: v.cors_allowed_headers },
-    isOpenInferenceServed: v.ts_open_inference_protocol,
-    sequenceHeaders: {
-      id: v.ts_header_key_sequence_id,
-      start: v.ts_header_key_sequence_start,
-      end: v.ts_header_key_sequence_end,
-    },
   }
 }
 
@@ -79,7 +72,7 @@ function models(v: Values) {
     workflowStore: v.workflow_store ?? store,
     load: v.load_models,
     settings: v.models.settings,
-    snapshot: v.model_snapshot,
+    snapshot: v.model_snapshot?.models,
     isRegistrationEnabled: v.enable_model_api,
     allowedUrls: v.allowed_urls,
     /** undefined: in the user's cache folder. */

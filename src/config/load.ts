@@ -76,6 +76,7 @@ async function loadForStart({ env, cwd, defaults = {} }: ConfigInput, flags: Fla
     ...sources.flatMap(source => source.warnings),
     ...dropped,
     ...values.models.warnings,
+    ...(values.model_snapshot?.warnings ?? []),
     ...findWithoutEffect(given, values),
     ...findUnusedTls(values),
   ]

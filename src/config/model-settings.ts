@@ -1,6 +1,9 @@
 import { z } from 'zod'
+import { LONGEST_TIMER_S } from './timers.ts'
 
 const positive = z.int32().positive()
+/** Seconds. */
+const timeout = positive.max(LONGEST_TIMER_S)
 
 /** What the `models` key may say about one version. A field that is absent or was not usable is left out. */
 const Settings = z.object({
@@ -11,10 +14,8 @@ const Settings = z.object({
   batchSize: positive,
   /** Milliseconds. */
   maxBatchDelay: positive,
-  /** Seconds. */
-  responseTimeout: positive,
-  /** Seconds. */
-  startupTimeout: positive,
+  responseTimeout: timeout,
+  startupTimeout: timeout,
   runtimeType: z.string().min(1),
   parallelLevel: positive,
 })

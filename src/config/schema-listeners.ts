@@ -2,7 +2,6 @@ import {
   Flag,
   FullPath,
   HostList,
-  INT32_MAX,
   OptionalText,
   Password,
   Path,
@@ -12,6 +11,7 @@ import {
   decimal,
   whole,
 } from './values.ts'
+import { INT32_MAX } from './timers.ts'
 import { NOT_YET, REFUSED, facts } from './facts.ts'
 
 export const listeners = {

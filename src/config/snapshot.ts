@@ -5,9 +5,11 @@ import { z } from 'zod'
 import { toFailure } from '../errors.ts'
 import { parseProperties } from './properties.ts'
 import { showValue } from './shown.ts'
+import { LONGEST_TIMER_S } from './timers.ts'
 
 const count = z.int32().nonnegative()
-const positive = z.number().positive().max(2_147_483)
+/** Seconds. */
+const timeout = z.number().nonnegative().max(LONGEST_TIMER_S)
 
 /** One version in a snapshot: the first six fields are mandatory, as in TorchServe; unknown ones are left alone. */
 const Version = z
@@ -19,10 +21,8 @@ const Version = z
     batchSize: count.positive(),
     /** Milliseconds. */
     maxBatchDelay: count,
-    /** Seconds. */
-    responseTimeout: positive.optional(),
-    /** Seconds. */
-    startupTimeout: positive.optional(),
+    responseTimeout: timeout.optional(),
+    startupTimeout: timeout.optional(),
     runtimeType: z.string().optional(),
     handler: z.string().optional(),
   })
@@ -32,13 +32,19 @@ const Version = z
   })
 
 const Snapshot = z.object({
-  models: z.record(z.string(), z.record(z.string(), Version)),
+  models: z.record(z.string(), z.record(z.string(), z.unknown())),
 })
 
 /** One version that a snapshot restores. */
 export type SnapshotModel = Readonly<z.infer<typeof Version>> & {
   readonly name: string
   readonly version: string
+}
+
+/** What a snapshot restores, and what it names that cannot be restored, each in a sentence. */
+export interface SnapshotModels {
+  readonly models: readonly SnapshotModel[]
+  readonly warnings: readonly string[]
 }
 
 /** The newest snapshot of a folder that can be read. */
@@ -54,8 +60,11 @@ export function snapshotFolder(env: Readonly<Record<string, string | undefined>>
   return join(env['LOG_LOCATION']?.trim() || 'logs', 'config')
 }
 
-/** The models in the value of `model_snapshot`. The result is a sentence when it is none. */
-export function parseSnapshotModels(text: string): SnapshotModel[] | string {
+/**
+ * The models in the value of `model_snapshot`. A version that is not as it should be is left out with a warning. The
+ * result is a sentence when nothing is left, or it is no snapshot at all.
+ */
+export function parseSnapshotModels(text: string): SnapshotModels | string {
   let tree: unknown
   try {
     tree = JSON.parse(text)
@@ -63,13 +72,24 @@ export function parseSnapshotModels(text: string): SnapshotModel[] | string {
     return 'model_snapshot is not JSON'
   }
   const parsed = Snapshot.safeParse(tree)
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!
-    return `model_snapshot${path.map(key => `.${showValue(String(key))}`).join('')}: ${message}`
+  if (!parsed.success) return problemAt([], parsed.error)
+  const models: SnapshotModel[] = []
+  const problems: string[] = []
+  for (const [name, versions] of Object.entries(parsed.data.models)) {
+    for (const [version, given] of Object.entries(versions)) {
+      const fields = Version.safeParse(given)
+      if (fields.success) models.push({ ...fields.data, name, version })
+      else problems.push(problemAt(['models', name, version], fields.error))
+    }
   }
-  return Object.entries(parsed.data.models).flatMap(([name, versions]) =>
-    Object.entries(versions).map(([version, fields]) => ({ ...fields, name, version })),
-  )
+  const [first] = problems
+  if (models.length === 0 && first !== undefined) return first
+  return { models, warnings: problems.map(problem => `${problem}; this version is not restored`) }
+}
+
+function problemAt(above: readonly string[], { issues }: z.ZodError): string {
+  const { path, message } = issues[0]!
+  return `model_snapshot${[...above, ...path].map(key => `.${showValue(String(key))}`).join('')}: ${message}`
 }
 
 const NAME = /^\d{17}-(?:startup|snapshot|shutdown)\.cfg$/
@@ -91,7 +111,8 @@ export async function readNewestSnapshot(
     try {
       const text = await readFile(join(folder, name), 'utf8')
       const models = readModels(text, name)
-      if (typeof models !== 'string') return { snapshot: { file, text, models }, warnings }
+      // What its text names and cannot be restored is told by whoever reads the text.
+      if (typeof models !== 'string') return { snapshot: { file, text, models: models.models }, warnings }
       warnings.push(skipped(file, models))
     } catch (error) {
       warnings.push(skipped(file, codeOf(error) ?? toFailure(error).message))
@@ -100,7 +121,7 @@ export async function readNewestSnapshot(
   return { snapshot: undefined, warnings }
 }
 
-function readModels(text: string, name: string): SnapshotModel[] | string {
+function readModels(text: string, name: string): SnapshotModels | string {
   const models = parseProperties(text, name).entries.get('model_snapshot')
   return models === undefined
     ? 'it has no model_snapshot; it may have been cut off'

@@ -7,7 +7,8 @@ import {
   type HostAndPort,
 } from './address.ts'
 import { parseModelTable, type ModelTable } from './model-settings.ts'
-import { parseSnapshotModels, type SnapshotModel } from './snapshot.ts'
+import { parseSnapshotModels, type SnapshotModels } from './snapshot.ts'
+import { INT32_MAX, LONGEST_TIMER_S } from './timers.ts'
 
 /**
  * The kinds of value a key can have. Every source gives text, so every kind reads text; what it expects is said once
@@ -16,11 +17,6 @@ import { parseSnapshotModels, type SnapshotModel } from './snapshot.ts'
 
 /** What a kind of value expects, in words; a switch may stand as a flag without a value, which is then true. */
 export const kinds = z.registry<{ name: string; isSwitch?: boolean }>()
-
-export const INT32_MAX = 2_147_483_647
-
-/** The longest delay of a Node timer is INT32_MAX milliseconds. */
-const LONGEST_TIMER_S = Math.floor(INT32_MAX / 1000)
 
 function kind<T>(name: string, parse: (text: string) => T | undefined, isSwitch = false) {
   return z
@@ -171,7 +167,7 @@ export const ModelTableJson = kind(
 /** The models of a snapshot; an empty text counts as not given. */
 export const SnapshotJson = z
   .string()
-  .transform((text, context): readonly SnapshotModel[] | undefined => {
+  .transform((text, context): SnapshotModels | undefined => {
     if (text.trim() === '') return undefined
     const models = parseSnapshotModels(text)
     if (typeof models !== 'string') return models

@@ -1,3 +1,6 @@
+/** The longest time-out in seconds that a source may give. */
+export { MAX_TIMEOUT_S } from '../archive/model-config.ts'
+
 /** How one model version is served. Milliseconds and counts. */
 export interface ModelSettings {
   readonly minWorkers: number

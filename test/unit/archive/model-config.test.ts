@@ -19,6 +19,17 @@ test('a wrong value is ignored with a warning that names it', () => {
   )
 })
 
+test('time-outs have the limit of a timer, and what has no effect is told', () => {
+  const config = parseModelConfig(
+    'responseTimeout: 2147483\nstartupTimeout: 2147484\nclientTimeoutInMills: 5\n',
+  )
+  expect(config.settings).toEqual({ responseTimeout: 2_147_483, clientTimeoutInMills: 5 })
+  expect(config.warnings).toEqual([
+    'startupTimeout must be a whole number of at most 2147483, not 2147484; it is ignored',
+    expect.stringMatching(/^clientTimeoutInMills has no effect yet/),
+  ])
+})
+
 test.each(['', '# nothing\n', '---\n', 'null'])('%j is an empty configuration', text => {
   expect(parseModelConfig(text)).toMatchObject({ settings: {}, raw: {} })
 })

@@ -62,6 +62,49 @@ describe('clients that have left', () => {
     expect(queue.length).toBe(1)
   })
 
+  test('are dropped wherever they stand, and the others keep their order', async () => {
+    const gone = new Set([1, 4, 6])
+    const queue = makeQueue({ batchSize: 2 })
+    const answers = [1, 2, 3, 4, 5, 6].map(item => queue.push(item, () => gone.has(item)))
+    expect(itemsOf(await queue.next(open))).toEqual([2, 3])
+    expect(itemsOf(await queue.next(open))).toEqual([5])
+    for (const item of gone) await expect(answers[item - 1]).rejects.toMatchObject({ name: 'ClientGone' })
+    expect(queue.length).toBe(0)
+    push(queue, 7)
+    expect(itemsOf(await queue.next(open))).toEqual([7])
+  })
+
+  test('are asked for no further than a batch reaches, and seldom where the queue is full', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    let asked = 0
+    const queue = makeQueue({ capacity: 1000, batchSize: 2 })
+    const isGone = () => (asked++, false)
+    for (let item = 0; item < 1000; item++) void queue.push(item, isGone)
+    await queue.next(open)
+    expect(asked).toBe(2)
+    push(queue, 1, 2)
+    asked = 0
+    for (let refused = 0; refused < 100; refused++) expect(queue.push(0)).toBeUndefined()
+    expect(asked).toBe(998)
+    vi.advanceTimersByTime(10)
+    expect(queue.push(0)).toBeUndefined()
+    expect(asked).toBe(2 * 998)
+  })
+
+  test('that were the last ones leave an empty queue, which is told', async () => {
+    const queue = makeQueue()
+    const stop = new AbortController()
+    let isGone = false
+    const answers = [1, 2].map(item => queue.push(item, () => isGone))
+    const empty = queue.empty()
+    isGone = true
+    const pulled = queue.next(stop.signal)
+    await empty
+    for (const answer of answers) await expect(answer).rejects.toMatchObject({ name: 'ClientGone' })
+    stop.abort()
+    expect(await pulled).toEqual([])
+  })
+
   test('do not wake a worker for nothing', async () => {
     const queue = makeQueue()
     const pulled = queue.next(open)

@@ -2,6 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadConfig, type ConfigInput } from '../../../src/config/load.ts'
+import { MAX_TIMEOUT_S } from '../../../src/archive/model-config.ts'
+import { parseModelTable } from '../../../src/config/model-settings.ts'
+import { LONGEST_TIMER_S } from '../../../src/config/timers.ts'
 import { planRestore } from '../../../src/config/restore.ts'
 import { parseSnapshotModels, readNewestSnapshot } from '../../../src/config/snapshot.ts'
 import { freshFolders } from '../../support/archive-fixtures.ts'
@@ -84,9 +87,42 @@ test('a snapshot of TorchServe is read, with fields that mean nothing here', () 
       noop: { '1.11': { ...version, responseTimeout: 120, runtimeType: 'python', parallelLevel: 2 } },
     },
   })
-  expect(parseSnapshotModels(text)).toEqual([
-    { ...version, name: 'noop', version: '1.11', responseTimeout: 120, runtimeType: 'python' },
-  ])
+  expect(parseSnapshotModels(text)).toEqual({
+    models: [{ ...version, name: 'noop', version: '1.11', responseTimeout: 120, runtimeType: 'python' }],
+    warnings: [],
+  })
+})
+
+test('a version that is not as it should be is left out with a warning, and the others come back', () => {
+  const models = {
+    fine: { '1.0': { ...version, responseTimeout: 0, startupTimeout: 2_147_483 } },
+    mixed: { '1.0': { ...version, responseTimeout: 2_147_484 }, '2.0': version },
+    torn: { '1.0': null },
+  }
+  const parsed = parseSnapshotModels(JSON.stringify({ models }))
+  expect(parsed).toMatchObject({
+    models: [
+      { name: 'fine', version: '1.0', responseTimeout: 0, startupTimeout: 2_147_483 },
+      { name: 'mixed', version: '2.0' },
+    ],
+    warnings: [
+      expect.stringMatching(
+        /^model_snapshot\.models\.mixed\.1\.0\.responseTimeout: .*; this version is not restored$/,
+      ),
+      expect.stringMatching(/^model_snapshot\.models\.torn\.1\.0: /),
+    ],
+  })
+})
+
+test('the longest time-out is the same in a snapshot, the configuration and an archive', () => {
+  expect(LONGEST_TIMER_S).toBe(MAX_TIMEOUT_S)
+  const table = JSON.stringify({
+    a: { '1.0': { responseTimeout: MAX_TIMEOUT_S, startupTimeout: MAX_TIMEOUT_S + 1 } },
+  })
+  expect(parseModelTable(table)).toMatchObject({
+    settings: { a: { '1.0': { responseTimeout: MAX_TIMEOUT_S } } },
+    warnings: [expect.stringContaining('a.1.0.startupTimeout')],
+  })
 })
 
 describe('what comes back', () => {
@@ -141,6 +177,14 @@ describe('the configuration', () => {
     expect(config.workers.queueSize).toBe(7)
     expect(sources['job_queue_size']).toBe(`logs/config/${NEW} line 1`)
     expect(warnings).toEqual([expect.stringContaining(`Restoring the snapshot logs/config/${NEW}`)])
+  })
+
+  test('lacks a version of the snapshot that is broken, and says so once', async () => {
+    const models = { noop: { '1.0': version, '2.0': { ...version, batchSize: 0 } } }
+    const { load } = await started(`model_store=store\nmodel_snapshot=${JSON.stringify({ models })}\n`)
+    const { config, warnings } = await load()
+    expect(config.models.snapshot).toMatchObject([{ name: 'noop', version: '1.0' }])
+    expect(warnings.filter(warning => warning.includes('noop.2.0.batchSize'))).toHaveLength(1)
   })
 
   test('takes variables, flags and ./config.properties before the snapshot', async () => {
