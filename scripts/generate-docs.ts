@@ -7,9 +7,13 @@ import { dirname, join } from 'node:path'
 import { archive } from '../src/cli/archive.ts'
 import { models } from '../src/cli/models.ts'
 import type { Command } from '../src/cli/command.ts'
+import { convert } from '../src/cli/convert.ts'
 import { start } from '../src/cli/start.ts'
+import { swapWeights } from '../src/cli/swap-weights.ts'
 import { keys, type Key } from '../src/config/schema.ts'
 import { listFailures } from '../src/errors.ts'
+import { listOperators } from '../src/importer/operators/table.ts'
+import { OPSET } from '../src/importer/onnx.ts'
 import { listMetrics } from '../src/telemetry/metric-table.ts'
 import { renderParity } from '../test/parity/report.ts'
 
@@ -22,6 +26,7 @@ const pages: Readonly<Record<string, () => string>> = {
   'docs/reference/config.md': renderConfig,
   'docs/reference/errors.md': renderErrors,
   'docs/reference/metrics.md': renderMetrics,
+  'docs/reference/operators.md': renderOperators,
   'docs/reference/torchserve-compatibility.md': renderParity,
 }
 
@@ -117,8 +122,28 @@ function renderMetrics(): string {
   )
 }
 
+function renderOperators(): string {
+  const families = listOperators().flatMap(({ family, names }) => [
+    `## ${family}`,
+    names.map(name => code(name)).join(', '),
+  ])
+  const count = listOperators().reduce((sum, { names }) => sum + names.length, 0)
+  return (
+    [
+      NOTE,
+      '# Operators',
+      `The ${count} operators of PyTorch that a TorchScript file may use as part of its graph, written as ONNX of opset ` +
+        `${OPSET}. Names without \`::\` are of \`aten\`, PyTorch's own; one with \`_\` behind it, which writes into its ` +
+        'argument, is there wherever the one without is. What a program computes from sizes, flags, lists and strings is ' +
+        'done while importing and needs no operator. An argument that ONNX cannot express is refused by its name; other ' +
+        'reasons stand in [What cannot be imported](../guides/cannot-be-imported.md).',
+      ...families,
+    ].join('\n\n') + '\n'
+  )
+}
+
 function renderCli(): string {
-  const commands: readonly Command[] = [start, models, archive]
+  const commands: readonly Command[] = [start, models, archive, convert, swapWeights]
   const spelling: Readonly<Record<string, string>> = {
     start: 'Also as `torchserve`, which goes to the background unless `--foreground` is given.',
     archive: 'Also as `torch-model-archiver`.',

@@ -196,6 +196,18 @@ export const failureTable = {
     text: (model: string, version: string) =>
       `Model version ${version} is already registered for model ${model}`,
   },
+  IMPORT_REFUSED: {
+    http: 400,
+    grpc: 3,
+    type: 'InvalidModelException',
+    text: (what: string) => `The PyTorch file cannot be imported: ${what}`,
+  },
+  IMPORT_FAILED: {
+    http: 500,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: (what: string) => `The import of the PyTorch file failed: ${what}`,
+  },
   SAVE_FAILED: {
     http: 500,
     grpc: 13,

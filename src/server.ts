@@ -11,6 +11,8 @@ import { claimWorkDir } from './archive/work-dir.ts'
 import type { Config } from './config/config.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
+import { ImportCache } from './conversion/cache.ts'
+import { importSurroundings } from './conversion/surroundings.ts'
 import { Access } from './http/access.ts'
 import { Doors, type Addresses } from './http/doors.ts'
 import { addInferenceRoutes } from './http/inference.ts'
@@ -20,6 +22,7 @@ import { readTlsKeys, type TlsKeys } from './http/tls.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
 import type { Refused } from './models/load-at-startup.ts'
+import { logImport } from './models/log-import.ts'
 import { loadModels } from './models/load-models.ts'
 import { ModelOperations } from './models/operations.ts'
 import { SnapshotRecorder } from './models/snapshot-recorder.ts'
@@ -71,7 +74,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...limits,
     ...planCpu({ ...limits, workers: config.workers.isDebug ? 1 : config.workers.perModel }),
   }
-
   const tls = await readTls(config)
 
   // Telemetry.
@@ -96,6 +98,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const doors = openDoors(options, { predictor, registry, operations, metrics, tls })
 
   const stop = async (): Promise<void> => {
+    operations.stopImports()
     await doors.close()
     await snapshots?.stopping()
     await Promise.all(registry.all().map(model => model.close()))
@@ -106,8 +109,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 
   try {
-    // Doors open once every model is registered, so that none is unknown, and before its workers are up, as TorchServe's
-    // do: /ping answers, and predictions wait in their queues.
+    // Doors open once every model is registered, and before its workers are up: predictions wait in their queues.
     const { registered, refused } = await loadModels(config.models, operations)
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
     const addresses = await doors.open()
@@ -221,12 +223,13 @@ interface Parts {
 
 function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetry }: Parts): RegisterDeps {
   const { config, logger } = options
-  const openPort = config.workers.isDebug ? inlinePorts(options) : processPorts(options)
   let lastWorker = config.workers.firstNumber - 1
   return {
     registry,
     workDir,
-    openPort,
+    openPort: config.workers.isDebug ? inlinePorts(options) : processPorts(options),
+    imports: openImports(options, workDir),
+    observeImport: (model, version) => logImport(logger.child({ model, version })),
     locate: {
       modelStore: config.models.store,
       allowedUrls: config.models.allowedUrls,
@@ -257,10 +260,13 @@ function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetr
   }
 }
 
-type OpenPort = RegisterDeps['openPort']
+function openImports({ config, env, home, logger }: ServerOptions, workDir: string): ImportCache {
+  const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
+  return new ImportCache({ ...importSurroundings(home, env, config.models), workDir, warn })
+}
 
 /** A process per worker, fenced in by Node's permission model. */
-function processPorts({ config, home, logger, env }: ServerOptions): OpenPort {
+function processPorts({ config, home, logger, env }: ServerOptions): RegisterDeps['openPort'] {
   const { program, readable, env: passed } = workerProgram(home, env, config.workers.hiddenVariables)
   const limitMb = config.workers.memoryLimitMb
   const memoryLimitBytes = limitMb > 0 ? limitMb * 1024 ** 2 : totalMemoryBytes() * WORKER_MEMORY_SHARE
@@ -275,7 +281,7 @@ function processPorts({ config, home, logger, env }: ServerOptions): OpenPort {
 }
 
 /** `debug=true`: the handler runs in this process, where a debugger can stop in it. */
-function inlinePorts({ logger }: ServerOptions): OpenPort {
+function inlinePorts({ logger }: ServerOptions): RegisterDeps['openPort'] {
   return (order, _files, worker) => {
     const log = logWorker(logger.child({ model: order.name, version: order.version, worker }))
     return new InlinePort(async loading => {

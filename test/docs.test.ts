@@ -82,7 +82,12 @@ class Shell {
       ([port, api]) => [`TS_${api}_ADDRESS`, `http://127.0.0.1:${this.#ports.get(port)}`] as const,
     )
     // A place for the process id of a server in the background that is not everybody's.
-    this.#env = { ...process.env, ...Object.fromEntries(addresses), TMPDIR: folder }
+    this.#env = {
+      ...process.env,
+      ...Object.fromEntries(addresses),
+      TMPDIR: folder,
+      XDG_CACHE_HOME: join(folder, 'cache'),
+    }
   }
 
   async run({ text }: Block): Promise<string> {

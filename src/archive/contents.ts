@@ -6,7 +6,7 @@ import { defaultManifest, parseManifest, type Manifest } from './manifest.ts'
 import { emptyModelConfig, parseModelConfig, type ModelConfig } from './model-config.ts'
 import { checkExternalData } from './onnx-external-data.ts'
 import { isSystemError, refusal } from './refusal.ts'
-import { torchRefusal } from './torch-file.ts'
+import { isTorchFile, torchRefusal } from './torch-file.ts'
 
 const MAX_TEXT_BYTES = 1024 * 1024
 
@@ -17,7 +17,9 @@ export interface Contents {
   readonly config: ModelConfig
   /** The ONNX file's absolute path, or undefined for a handler that brings its own means. */
   readonly modelFile: string | undefined
-  /** The model's file as the manifest names it, or the only ONNX file of an archive without a manifest. */
+  /** The absolute path of a PyTorch file, which is imported before it can be served. */
+  readonly torchFile: string | undefined
+  /** The model's file as the manifest names it, or the only ONNX or PyTorch file of an archive without a manifest. */
   readonly serializedFile: string | undefined
 }
 
@@ -45,12 +47,13 @@ export async function readContents(dir: string, from: From): Promise<Contents> {
     throw refusal(from.archive, `its serializedFile is "${shown(serializedFile ?? '')}"; ${torch}`)
   const model = await member(dir, { name: serializedFile, role: 'serializedFile', from })
   const modelFile = serializedFile?.toLowerCase().endsWith('.onnx') ? model : undefined
+  const torchFile = isTorchFile(serializedFile ?? '') ? model : undefined
   if (modelFile !== undefined) await checkExternalData(modelFile, from.archive)
   await checkHandler(dir, handler, from)
   const configPath = await member(dir, { name: configFile, role: 'configFile', from })
   const config =
     configPath === undefined ? emptyModelConfig : parseModelConfig(await readText(configPath, from))
-  return { dir, manifest, config, modelFile, serializedFile }
+  return { dir, manifest, config, modelFile, torchFile, serializedFile }
 }
 
 async function readManifest(dir: string, from: From): Promise<Manifest> {
@@ -60,7 +63,9 @@ async function readManifest(dir: string, from: From): Promise<Manifest> {
     if (path !== undefined) return parseManifest(await readText(path, from))
   }
   if (from.manifest === 'required') throw refusal(from.archive, `it has no ${name}`)
-  const models = (await readdir(dir)).filter(file => file.toLowerCase().endsWith('.onnx'))
+  const models = (await readdir(dir)).filter(
+    file => isTorchFile(file) || file.toLowerCase().endsWith('.onnx'),
+  )
   const [only] = models
   return defaultManifest(models.length === 1 && only !== undefined ? { serializedFile: only } : {})
 }

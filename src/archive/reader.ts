@@ -1,6 +1,6 @@
 /**
  * Opens what the model store holds: `.mar` and `.zip`, `.tar.gz`, `.tgz` and `.model` (which TorchServe also takes for a
- * tarball), folders with MAR-INF, bare `.onnx` files. Archives come from strangers: what is refused is in unpacking.ts.
+ * tarball), folders with MAR-INF, bare `.onnx`, `.pt` and `.pth` files. Archives come from strangers: what is refused is in unpacking.ts.
  */
 import { randomBytes } from 'node:crypto'
 import type { Stats } from 'node:fs'
@@ -15,7 +15,7 @@ import { checkExternalData } from './onnx-external-data.ts'
 import { asRefusal, isSystemError, refusal } from './refusal.ts'
 import { modelNameFromFile } from './store.ts'
 import { untar } from './tarball.ts'
-import { torchRefusal } from './torch-file.ts'
+import { isTorchFile, torchRefusal } from './torch-file.ts'
 import { Unpacking, unpackDefaults, type UnpackLimits } from './unpacking.ts'
 import { unzip } from './zip.ts'
 
@@ -47,7 +47,7 @@ export async function openArchive(path: string, options: OpenOptions): Promise<A
     if (stats.isDirectory()) return await openFolder(path, file)
     if (!stats.isFile()) throw refusal(file, 'it is neither a file nor a folder')
     if (stats.size === 0) throw refusal(file, 'it is empty')
-    if (isOnnx(file)) return await openBare(path, file)
+    if (isOnnx(file) || isTorchFile(file)) return await openBare(path, file)
     return await openPacked(path, { name: file, bytes: stats.size }, options)
   } catch (error) {
     throw asRefusal(file, error)
@@ -80,7 +80,8 @@ async function openFolder(path: string, file: string): Promise<Archive> {
 async function openBare(path: string, file: string): Promise<Archive> {
   // The model's folder is where the file really lies: there ONNX Runtime looks for external data.
   const modelFile = await realpath(path)
-  const external = await checkExternalData(modelFile, file)
+  const isTorch = isTorchFile(file)
+  const external = isTorch ? [] : await checkExternalData(modelFile, file)
   const serializedFile = basename(modelFile)
   const manifest = defaultManifest({
     modelName: modelNameFromFile(file),
@@ -93,10 +94,11 @@ async function openBare(path: string, file: string): Promise<Archive> {
     dir,
     manifest,
     config: emptyModelConfig,
-    modelFile,
+    modelFile: isTorch ? undefined : modelFile,
+    torchFile: isTorch ? modelFile : undefined,
     serializedFile,
-    // Labels may lie beside it.
-    readable: [modelFile, ...external, join(dir, 'index_to_name.json')],
+    // Labels may lie beside it; what a PyTorch file is imported into lies elsewhere.
+    readable: [...(isTorch ? [] : [modelFile, ...external]), join(dir, 'index_to_name.json')],
     release: nothingToRelease,
   }
 }
@@ -114,7 +116,7 @@ async function openPacked(
   if (unpack === undefined) {
     throw refusal(
       archive.name,
-      'its kind is not known; expected .mar, .zip, .tar.gz, .tgz, .model, .onnx or a folder',
+      'its kind is not known; expected .mar, .zip, .tar.gz, .tgz, .model, .onnx, .pt or a folder',
     )
   }
   const root = join(resolve(options.workDir), randomBytes(16).toString('hex'))

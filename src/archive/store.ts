@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { failure, failureWith } from '../errors.ts'
 import { isSystemError } from './refusal.ts'
 
-const PACKED = /\.(mar|model|tar\.gz|tgz|onnx)$/i
+const PACKED = /\.(mar|model|tar\.gz|tgz|onnx|pt)$/i
 
 /** What `load_models=all` loads: the names of archives, bare models and folders with MAR-INF, sorted; nothing hidden. */
 export async function listStore(dir: string): Promise<string[]> {

@@ -7,7 +7,7 @@ const MAX_URL_CHARACTERS = 8192
 const MAX_DECODINGS = 5
 const MAX_NAME_CHARACTERS = 128
 const ENCODED_CONTROL = /%(?:[01][\da-f]|7f)/i
-const ARCHIVE_NAME = /^\w[\w.-]*\.(?:mar|zip|model|tar\.gz|tgz|onnx)$/i
+const ARCHIVE_NAME = /^\w[\w.-]*\.(?:mar|zip|model|tar\.gz|tgz|onnx|pt|pth)$/i
 
 /** A URL that passed the rules. */
 export interface Remote {
@@ -71,7 +71,7 @@ export function archiveName({ given, url }: Remote): string {
   const reason =
     torch ??
     'The path of the URL has to end in the name of an archive: at most ' +
-      `${MAX_NAME_CHARACTERS} letters, digits, "_", "." and "-", and .mar, .zip, .model, .tar.gz, .tgz or .onnx at its end.`
+      `${MAX_NAME_CHARACTERS} letters, digits, "_", "." and "-", and .mar, .zip, .model, .tar.gz, .tgz, .onnx or .pt at its end.`
   throw failureWith({ reason }, 'DOWNLOAD_FAILED', given)
 }
 

@@ -3,7 +3,8 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import type { Command } from './command.ts'
-import { writeArchive, type ArchiveFormat, type WriteOptions } from '../archive/writer.ts'
+import { writeArchive, type ArchiveFormat, type WriteOptions, type Written } from '../archive/writer.ts'
+import { convertFirst } from './convert-first.ts'
 
 const FORMATS: readonly ArchiveFormat[] = ['default', 'zip-store', 'tgz', 'no-archive']
 
@@ -20,6 +21,8 @@ const flags = {
   force: { type: 'boolean', short: 'f' },
   'requirements-file': { type: 'string', short: 'r' },
   'config-file': { type: 'string', short: 'c' },
+  convert: { type: 'boolean' },
+  input: { type: 'string', multiple: true },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsConfig['options']
 
@@ -33,7 +36,9 @@ Required:
   --handler HANDLER         a built-in handler (image_classifier, ...), or a .ts, .js or .mjs file
 
 Options:
-  --serialized-file FILE    the model: an .onnx file
+  --serialized-file FILE    the model: an .onnx file, or TorchScript (.pt), which is imported when it is registered
+  --convert                 converts the .pt file now, and packs the .onnx file: registering is then faster
+  --input "SPEC"            with --convert: an input, as for sconce convert; else inputs in model-config.yaml tells them
   --extra-files LIST        further files, globs and folders, separated by commas; a folder's content goes to the root.
                             Weights that an .onnx file keeps beside itself belong here, and index_to_name.json
   -c, --config-file FILE    model-config.yaml
@@ -64,7 +69,7 @@ export const archive: Command = {
         io.out(usage)
         return 0
       }
-      const { path, warnings } = await writeArchive(options)
+      const { path, warnings } = await write(options)
       for (const warning of warnings) io.err(`Warning: ${warning}\n`)
       io.out(`Wrote ${path} (${inUnits(await sizeOf(path))})\n`)
       return 0
@@ -75,17 +80,34 @@ export const archive: Command = {
   },
 }
 
+async function write({ convert, options }: Order): Promise<Written> {
+  if (convert === undefined) return writeArchive(options)
+  const converted = await convertFirst(options, convert.inputs)
+  try {
+    const { path, warnings } = await writeArchive(converted.options)
+    return { path, warnings: [...converted.warnings, ...warnings] }
+  } finally {
+    await converted.remove()
+  }
+}
+
+interface Order {
+  readonly options: WriteOptions
+  /** Whether the PyTorch file is converted first. */
+  readonly convert: { readonly inputs: readonly string[] | undefined } | undefined
+}
+
 class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-function parse(args: string[]): WriteOptions | 'help' {
+function parse(args: string[]): Order | 'help' {
   const { values } = parseFlags(args)
   if (values.help === true) return 'help'
   const format = values['archive-format'] ?? 'default'
   if (!isFormat(format))
     throw new UsageError(`--archive-format is "${format}"; expected one of ${FORMATS.join(', ')}`)
-  return {
+  const options: WriteOptions = {
     modelName: required(values['model-name'], '--model-name'),
     version: required(values.version, '--version'),
     handler: required(values.handler, '--handler'),
@@ -99,6 +121,9 @@ function parse(args: string[]): WriteOptions | 'help' {
     requirementsFile: values['requirements-file'],
     configFile: values['config-file'],
   }
+  if (values.convert === true) required(values['serialized-file'], '--serialized-file')
+  else if (values.input !== undefined) throw new UsageError('--input stands only with --convert')
+  return { options, convert: values.convert === true ? { inputs: values.input } : undefined }
 }
 
 function parseFlags(args: string[]) {

@@ -41,6 +41,6 @@ function say(text: string): number {
 }
 
 function usage(commands: readonly Command[]): string {
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`)
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(13)} ${summary}`)
   return ['Usage: sconce COMMAND [FLAGS]', '', ...lines, '', 'sconce COMMAND --help says more.'].join('\n')
 }

@@ -75,6 +75,9 @@ function models(v: Values) {
     snapshot: v.model_snapshot?.models,
     isRegistrationEnabled: v.enable_model_api,
     allowedUrls: v.allowed_urls,
+    /** undefined: in the user's cache folder. */
+    importCache: v.import_cache,
+    importTimeoutMs: v.import_timeout * MS_PER_SECOND,
     defaultHandler: v.default_service_handler,
     envelope: v.service_envelope,
     isInputDecoded: v.decode_input_request,

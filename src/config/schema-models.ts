@@ -32,6 +32,12 @@ export const models = {
   allowed_urls: PatternList.prefault('').describe(
     'Regular expressions, one of which a URL to register a model from must match as a whole; unset: none may.',
   ),
+  import_cache: Path.optional().describe(
+    'Folder where imported PyTorch files are kept; unset: sconce/imports in the cache folder of the user.',
+  ),
+  import_timeout: Seconds.prefault('120').describe(
+    'Seconds that the import of a PyTorch file may take at registration.',
+  ),
   default_service_handler: OptionalText.optional().describe(
     'Handler of an archive that names none; unset: base_handler.',
   ),

@@ -39,6 +39,11 @@ export class ModelOperations {
     return { model, ready: settled }
   }
 
+  /** Ends the registrations that import a PyTorch file: the server stops. */
+  stopImports(): void {
+    this.#options.deps.imports.close()
+  }
+
   /** Scales a version; the promise inside settles when it is done, and rejects with LOAD_FAILED. */
   scale({ name, version, minWorkers, maxWorkers }: ScaleRequest): { model: Model; done: Promise<void> } {
     const model = this.#options.deps.registry.resolve(name, version)

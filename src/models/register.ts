@@ -1,10 +1,12 @@
 import { isName } from '../archive/manifest.ts'
 import { openArchive, type Archive } from '../archive/reader.ts'
 import { modelNameFromFile } from '../archive/store.ts'
+import type { ImportCache, ImportObserver } from '../conversion/cache.ts'
 import { Failure, failure } from '../errors.ts'
 import type { WorkerPort } from '../pool/port.ts'
 import type { LoadOrder } from '../worker/protocol.ts'
 import { findHandlerFile } from './handler-file.ts'
+import { importTorch } from './import-torch.ts'
 import { toLoadFailure } from './load-failure.ts'
 import { locateArchive, type LocateOptions } from './locate.ts'
 import { Model, type ModelObserver } from './model.ts'
@@ -35,6 +37,9 @@ export interface RegisterDeps {
   readonly handlersDir: string
   /** The handler of an archive that names none. */
   readonly defaultHandler: string
+  /** Turns PyTorch files into ONNX files. */
+  readonly imports: ImportCache
+  observeImport(name: string, version: string): ImportObserver
   /** The `models` key of config.properties: settings by name and version. */
   readonly configured: Readonly<Record<string, Readonly<Record<string, GivenSettings>>>>
   readonly defaults: {
@@ -61,8 +66,8 @@ export interface Registered {
 }
 
 /**
- * Registers one version of a model: finds the archive, opens it, claims the name, decides handler and settings, adds
- * the model to the registry and starts its workers. Where a step throws, the steps before it are undone in reverse.
+ * Registers one version of a model: finds the archive, opens it, claims the name, imports a PyTorch file, decides
+ * handler and settings, adds the model to the registry and starts its workers. Where a step throws, the steps before it are undone in reverse.
  */
 export async function registerModel(request: RegisterRequest, deps: RegisterDeps): Promise<Registered> {
   const undo: (() => unknown)[] = []
@@ -72,12 +77,14 @@ export async function registerModel(request: RegisterRequest, deps: RegisterDeps
   try {
     const { path, remove } = await locateArchive(request.url, deps.locate)
     undo.push(() => remove?.())
-    const archive = await openArchive(path, { workDir: deps.workDir })
-    undo.push(() => archive.release())
-    const name = chooseName(request, archive)
-    const version = chooseVersion(archive)
+    const opened = await openArchive(path, { workDir: deps.workDir })
+    undo.push(() => opened.release())
+    const name = chooseName(request, opened)
+    const version = chooseVersion(opened)
     const release = deps.registry.reserve(name, version)
     undo.push(release)
+    const archive = await importTorch(opened, deps.imports, deps.observeImport(name, version))
+    undo.push(() => archive.release())
     const model = await makeModel(name, version, { archive, removeDownload: remove, request, deps })
     undo.push(() => model.close())
     deps.registry.add(model)

@@ -13,6 +13,8 @@ export { checkInputs } from './check-inputs.ts'
 export interface SessionOptions {
   /** Threads of one run. */
   readonly threads: number
+  /** False keeps the graph's nodes and their names as they stand in the file: for finding out what is wrong. */
+  readonly isOptimised?: boolean
 }
 
 /** A model loaded into ONNX Runtime; `run` accepts only what the graph takes. */
@@ -41,12 +43,12 @@ export async function openSession(file: string, options: SessionOptions): Promis
   }
 }
 
-function sessionOptions({ threads }: SessionOptions): InferenceSession.SessionOptions {
+function sessionOptions({ threads, isOptimised = true }: SessionOptions): InferenceSession.SessionOptions {
   return {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: isOptimised ? 'all' : 'disabled',
     logSeverityLevel: 3,
     // Threads that spin between runs take the cores from the other workers.
     extra: { session: { intra_op: { allow_spinning: '0' } } },

@@ -124,7 +124,7 @@ describe('what is not an archive', () => {
       Buffer.concat([Buffer.from([0x1f, 0x8b, 8]), Buffer.alloc(600, 7)]),
       'it is damaged or truncated',
     ],
-    ['model.pt', 'x', 'export the model to ONNX with torch.onnx.export'],
+    ['model.pt2', 'x', 'files of torch.export (.pt2) cannot be served yet'],
     ['notes.txt', 'x', 'its kind is not known; expected .mar'],
   ])('%s is refused', async (name, content, message) => {
     const { path, workDir } = await setUp(name, content)
@@ -173,7 +173,7 @@ describe('what a manifest may name', () => {
     [{ serializedFile: '/etc/passwd' }, 'its serializedFile "/etc/passwd" has an absolute path'],
     [{ serializedFile: 'no.onnx' }, 'its serializedFile "no.onnx" is not in the archive'],
     [{ serializedFile: 'sub' }, 'its serializedFile "sub" is not a regular file'],
-    [{ serializedFile: 'model.pth' }, 'PyTorch files (.pt, .pth, .pt2) cannot be served yet'],
+    [{ serializedFile: 'model.pt2' }, 'files of torch.export (.pt2) cannot be served yet'],
     [{ configFile: '../../etc/passwd' }, 'its configFile "../../etc/passwd" climbs out'],
     [{ configFile: 'no.yaml' }, 'its configFile "no.yaml" is not in the archive'],
     [{ handler: '../evil.ts' }, 'its handler "../evil.ts" climbs out'],
@@ -183,7 +183,7 @@ describe('what a manifest may name', () => {
     const manifest = manifestJson({ modelName: 'm', ...model })
     const content = makeZip([
       { name: 'MAR-INF/MANIFEST.json', data: manifest },
-      { name: 'model.pth' },
+      { name: 'model.pt2' },
       { name: 'sub/x' },
     ])
     const { path, workDir } = await setUp('a.mar', content)

@@ -14,16 +14,25 @@ test('the store lists archives, bare models and folders with MAR-INF, sorted', a
     'c.tgz',
     'd.onnx',
     'e.model',
+    'f.pt',
     '.hidden.mar',
     'README.md',
-    'x.pt',
+    'x.pth',
   ]) {
     await fileIn(store, file, 'x')
   }
   await mkdir(join(store, 'folder/MAR-INF'), { recursive: true })
   await mkdir(join(store, 'other'))
   await mkdir(join(store, 'dir.mar'))
-  expect(await listStore(store)).toEqual(['a.tar.gz', 'b.mar', 'c.tgz', 'd.onnx', 'e.model', 'folder'])
+  expect(await listStore(store)).toEqual([
+    'a.tar.gz',
+    'b.mar',
+    'c.tgz',
+    'd.onnx',
+    'e.model',
+    'f.pt',
+    'folder',
+  ])
 })
 
 test('a store that is not there is named as such', async () => {

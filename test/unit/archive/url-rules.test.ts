@@ -132,8 +132,8 @@ test.each([
   })
 })
 
-test('a file of PyTorch is told to be one', async () => {
-  const remote = admitUrl('https://example.com/a.pt', ANYTHING)
+test('a file of torch.export is told to be one', async () => {
+  const remote = admitUrl('https://example.com/a.pt2', ANYTHING)
   expect((await thrown(() => archiveName(remote))).reason).toContain('torch.onnx.export')
 })
 

@@ -142,7 +142,7 @@ describe('what is refused', () => {
 test('what only TorchServe can use is packed with a warning', async () => {
   const folder = await fresh()
   const handler = `${await fileIn(folder, 'handler.py', 'pass')}:run`
-  const serializedFile = await fileIn(folder, 'model.pt', 'x')
+  const serializedFile = await fileIn(folder, 'model.pt2', 'x')
   const { warnings } = await writeArchive({ ...digits, handler, serializedFile, exportPath: folder })
   expect(warnings).toEqual([
     expect.stringContaining('is Python'),

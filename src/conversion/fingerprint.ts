@@ -1,0 +1,41 @@
+import { createHash, type Hash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
+import type { InputSpec } from '../importer/inputs.ts'
+
+let ofCode: Promise<string> | undefined
+
+/**
+ * What an import's result depends on, as 64 hexadecimal digits: the file, what is said about its inputs, and the
+ * importer's own code, so that results of another version of Sconce are never taken.
+ */
+export async function fingerprint(file: string, inputs: readonly InputSpec[] | undefined): Promise<string> {
+  ofCode ??= hashCode()
+  const hash = createHash('sha256')
+  hash.update(`${await ofCode}\n${JSON.stringify(inputs ?? null)}\n${await hashFile(file)}`)
+  return hash.digest('hex')
+}
+
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  return hash.digest('hex')
+}
+
+async function hashCode(): Promise<string> {
+  const hash = createHash('sha256')
+  for (const folder of ['../importer', '.'])
+    await addFolder(hash, fileURLToPath(new URL(folder, import.meta.url)))
+  return hash.digest('hex')
+}
+
+async function addFolder(hash: Hash, folder: string): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries
+    .filter(entry => /\.[jt]s$/.test(entry.name))
+    .map(entry => join(entry.parentPath, entry.name))
+  for (const file of files.toSorted()) hash.update(await readFile(file)).update('\0')
+}

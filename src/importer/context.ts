@@ -1,0 +1,43 @@
+import { GraphBuilder, type Kind } from './graph.ts'
+import type { InputSpec } from './inputs.ts'
+import { Journal } from './journal.ts'
+import type { Ref } from './ref.ts'
+import type { Attributes } from './scope.ts'
+import { Tensor } from './tensor.ts'
+
+/** What an operator's mapping works with: the graph, and tensors as the program sees them. */
+export class Context {
+  /** The version of the archive: older ones mean other things by `div` and `full`. */
+  readonly version: number
+  readonly g = new GraphBuilder()
+  readonly journal = new Journal<Tensor>()
+  readonly warnings = new Set<string>()
+
+  constructor(version: number) {
+    this.version = version
+  }
+  /** What was guessed of inputs that nobody has described, by their numbers. */
+  guessed: ReadonlyMap<number, Omit<InputSpec, 'name'>> = new Map()
+
+  tensor(ref: Ref): Tensor {
+    return new Tensor(ref, this.journal)
+  }
+
+  /** A view of `parent`: `write` gives the parent's new value when the view is written. */
+  view(parent: Tensor, read: (parent: Ref) => Ref, write?: (parent: Ref, view: Ref) => Ref): Tensor {
+    return new Tensor(read(parent.ref), this.journal, { parent, read, write })
+  }
+
+  /** A tensor that PyTorch makes a view of `other` or a copy, depending on how `other` lies in memory. */
+  perhapsShared(other: Tensor, ref: Ref): Tensor {
+    return this.tensor(ref).link(other)
+  }
+
+  op(type: string, inputs: readonly (Ref | undefined)[], kind: Kind, attributes: Attributes = {}): Ref {
+    return this.g.op(type, inputs, kind, attributes)
+  }
+
+  warn(text: string): void {
+    this.warnings.add(text)
+  }
+}

@@ -1,0 +1,4 @@
+/** The program itself raised: `ops.prim.RaiseException(...)` was reached. */
+export class Raised extends Error {
+  override readonly name = 'Raised'
+}
