@@ -18,7 +18,7 @@ const owners = readTable('Packages and their owners')
 test('the sources and both tables are found', () => {
   expect(files.map(({ path }) => path)).toContain('src/server.ts')
   expect(files.map(({ path }) => path)).toContain('handlers/base_handler.ts')
-  expect(layers.get('errors.ts')).toEqual([])
+  expect(layers.get('failure-table.ts')).toEqual([])
   expect(owners.get('fastify')).toEqual([{ part: 'http', typesOnly: false }])
 })
 

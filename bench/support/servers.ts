@@ -29,6 +29,7 @@ export async function startSconce(): Promise<RunningServer> {
     'models={"fraud_batched":{"1.0":{"batchSize":32}}}',
     'job_queue_size=1000',
     'inference_address=http://127.0.0.1:0',
+    'enable_grpc=false',
     ...['management', 'metrics'].map(api => `${api}_address=unix:${join(folder, api)}`),
     'log_format=json',
   ]

@@ -15,8 +15,15 @@ export function toConfig(v: Values) {
   return {
     listeners: listeners(v),
     grpc: {
+      isServed: v.enable_grpc,
       inference: grpcListener(v, 'inference'),
       management: grpcListener(v, 'management'),
+    },
+    openInference: {
+      serverName: v.oip_server_name,
+      /** undefined: Sconce's own. */
+      serverVersion: v.oip_server_version,
+      nonFinite: v.oip_non_finite,
     },
     models: models(v),
     workers: workers(v),
@@ -52,7 +59,6 @@ function listeners(v: Values) {
     maxRequestBytes: v.max_request_size,
     maxResponseBytes: v.max_response_size,
     cors: { origin: v.cors_allowed_origin, methods: v.cors_allowed_methods, headers: v.cors_allowed_headers },
-    isOpenInferenceServed: v.ts_open_inference_protocol,
     sequenceHeaders: {
       id: v.ts_header_key_sequence_id,
       start: v.ts_header_key_sequence_start,

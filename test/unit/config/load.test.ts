@@ -175,8 +175,10 @@ describe('keys without an effect', () => {
   test('that ask for more safety than there is stop the start', async () => {
     await write('enable_grpc_ssl=true')
     expect(await problemsOf()).toEqual([
-      'enable_grpc_ssl=true (config.properties line 1): not supported yet, so the server would be open; refused',
+      'enable_grpc_ssl=true needs certificate_file and private_key_file; gRPC does not read the keystore',
     ])
+    await write('enable_grpc_ssl=true\nenable_grpc=false')
+    expect((await load()).config.grpc.isServed).toBe(false)
   })
 })
 
