@@ -6,7 +6,6 @@ import {
   OptionalText,
   Password,
   Path,
-  ProtocolFlag,
   Text,
   binding,
   decimal,
@@ -32,9 +31,6 @@ export const listeners = {
   cors_allowed_origin: OptionalText.optional().describe('Value of the header access-control-allow-origin.'),
   cors_allowed_methods: OptionalText.optional().describe('Value of the header access-control-allow-methods.'),
   cors_allowed_headers: OptionalText.optional().describe('Value of the header access-control-allow-headers.'),
-  ts_open_inference_protocol: ProtocolFlag.prefault('false').describe(
-    "TorchServe's switch for the Open Inference Protocol, which is always served here.",
-  ),
   ts_header_key_sequence_id: Text.prefault('ts_request_sequence_id')
     .describe('Header with the id of a sequence of requests.')
     .register(facts, NOT_YET),

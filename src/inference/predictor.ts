@@ -173,6 +173,7 @@ async function within(
   submit: (isGone: () => boolean) => Promise<Outcome>,
 ): Promise<Outcome> {
   if (timeoutMs === undefined) return submit(isGone)
+  const until = performance.now() + timeoutMs
   if (timeoutMs <= 0) throw failure('DEADLINE_PASSED')
   let isLate = false
   const { promise, reject } = Promise.withResolvers<never>()
@@ -184,7 +185,10 @@ async function within(
     Math.min(timeoutMs, MAX_TIMER_MS),
   )
   try {
-    return await Promise.race([submit(() => isLate || isGone()), promise])
+    const outcome = await Promise.race([submit(() => isLate || isGone()), promise])
+    // Timers are late, too.
+    if (performance.now() > until) throw failure('DEADLINE_PASSED')
+    return outcome
   } finally {
     clearTimeout(timer)
   }

@@ -1,4 +1,12 @@
-import type { Context, Handler, HandlerLogger, Input, Session, Tensors } from '../runtime/handler.ts'
+import {
+  InvalidInput,
+  type Context,
+  type Handler,
+  type HandlerLogger,
+  type Input,
+  type Session,
+  type Tensors,
+} from '../runtime/handler.ts'
 import { defaultVerbs } from '../runtime/default-verbs.ts'
 import { checkInputs, openSession } from '../runtime/session.ts'
 import { printAnswer, printTensors } from './answer.ts'
@@ -108,7 +116,12 @@ class HandlerHost {
   async #runTensors(items: readonly Item[]): Promise<Answered> {
     const { session, model } = this.#context
     const at = [now()]
-    const read = items.map(item => attempt(() => readTensors(item, session, model.name)))
+    const read = items.map(item =>
+      attempt(() => {
+        if (this.#order.modelFile === undefined) throw new InvalidInput(NO_GRAPH)
+        return readTensors(item, session, model.name)
+      }),
+    )
     const prepared = await Promise.all(read)
     at.push(now())
     const outputs = await spread(prepared, good => attempt(() => inferTensors(session, good)))
@@ -216,6 +229,8 @@ function withDefaults(handler: Handler): Verbs {
 async function openModel(order: LoadOrder) {
   return order.modelFile === undefined ? undefined : openSession(order.modelFile, { threads: order.threads })
 }
+
+const NO_GRAPH = "The model has a handler and no graph: send one BYTES input named 'data' with one element."
 
 function noSession({ name }: LoadOrder): Session {
   const refuse = (): never => {

@@ -95,7 +95,7 @@ function fromBytes(datatype: Datatype, data: Uint8Array, name: string): Tensor['
   if (type === undefined) throw new InvalidInput(`inference input '${name}': ${datatype} cannot be served`)
   const Elements = TYPED_ARRAYS[type]
   const { BYTES_PER_ELEMENT } = Elements
-  const aligned = data.byteOffset % BYTES_PER_ELEMENT === 0 ? data : data.slice()
+  const aligned = data.byteOffset % BYTES_PER_ELEMENT === 0 ? data : new Uint8Array(data)
   const length = aligned.byteLength / BYTES_PER_ELEMENT
   // What makes a WireTensor has checked the number of bytes. Bytes of a frame never lie in shared memory.
   return new Elements(aligned.buffer as ArrayBuffer, aligned.byteOffset, length)
@@ -111,9 +111,11 @@ function readStrings(data: Uint8Array, name: string): string[] {
     const end = at + 4 + view.getUint32(at, true)
     try {
       strings.push(utf8.decode(data.subarray(at + 4, end)))
+      // ONNX Runtime's binding would cut it off there without a word.
+      if (data.subarray(at + 4, end).includes(0)) throw new RangeError('U+0000')
     } catch (cause) {
       throw new InvalidInput(
-        `inference input '${name}': expected UTF-8 text, got other bytes in element ${strings.length}`,
+        `inference input '${name}': expected UTF-8 text without U+0000, got other bytes in element ${strings.length}`,
         { cause },
       )
     }

@@ -167,9 +167,7 @@ describe('keys without an effect', () => {
 
   test('of features to come are a warning only when they differ from their defaults', async () => {
     await write('grpc_inference_port=7070\nservice_envelope=body\nenable_model_api=true')
-    expect((await load()).warnings).toEqual([
-      'Not supported yet, ignored: enable_model_api, service_envelope',
-    ])
+    expect((await load()).warnings).toEqual(['Not supported yet, ignored: enable_model_api'])
   })
 
   test('that ask for more safety than there is stop the start', async () => {
