@@ -83,11 +83,15 @@ function writeNonFinite(value: number, name: string, nonFinite: NonFinite): stri
 
 const POWERS = Float64Array.from({ length: 14 }, (_, exponent) => 10 ** exponent)
 
+/** Singles of this size have at most 13 decimals, and few digits in front of them. */
+const [SMALLEST_USUAL, LARGEST_USUAL] = [1e-4, 1e8]
+
 /** The shortest decimal that is read as this single. */
 export function shortestSingle(value: number): string {
-  if (Number.isInteger(value)) return Object.is(value, -0) ? '-0' : String(value)
+  if (Object.is(value, -0)) return '-0'
   const size = Math.abs(value)
-  const most = size >= 1e-4 && size < 1e8 ? POWERS.length - 1 : 0
+  if (size < LARGEST_USUAL && Number.isInteger(value)) return String(value)
+  const most = size >= SMALLEST_USUAL && size < LARGEST_USUAL ? POWERS.length - 1 : 0
   for (let digits = 1; digits <= most; digits++) {
     const power = POWERS[digits] ?? 1
     const rounded = Math.round(value * power) / power
