@@ -71,7 +71,7 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
           management,
           maxRequestSize: config.listeners.maxRequestBytes,
           isRegistrationEnabled: models.isRegistrationEnabled,
-          identity: { name: 'sconce', version, extensions: [] },
+          identity: identityOf(config, version),
           checkKey: (api, authorization) => access.checkKey(api, authorization),
         })
       }
@@ -81,6 +81,12 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
       await Promise.all([doors.close(), grpc?.close()])
     },
   }
+}
+
+/** What gRPC serves of the Open Inference Protocol has none of its extensions. */
+function identityOf({ openInference }: Config, version: string) {
+  const { serverName, serverVersion = version } = openInference
+  return { name: serverName, version: serverVersion, extensions: [] }
 }
 
 function makeAccess({ listeners, security, grpc }: Config): Access {

@@ -43,6 +43,15 @@ const request = {
   raw_input_contents: [Buffer.from('raw'), Buffer.alloc(0)],
 }
 
+function endOf(read: () => unknown): string {
+  try {
+    read()
+    return 'a message'
+  } catch (error) {
+    return error instanceof Failure ? error.code : String(error)
+  }
+}
+
 describe('what protobuf.js writes', () => {
   test('is read to the last bit', () => {
     const read = ModelInferRequest.decode(infer.requestSerialize(request))
@@ -169,15 +178,13 @@ describe('bytes that are no message', () => {
     const whole = infer.requestSerialize(request)
     let seed = 1
     const random = () => (seed = (seed * 48_271) % 2_147_483_647)
+    const ends: string[] = []
     for (let round = 0; round < 3000; round++) {
       const bytes = Buffer.from(whole.subarray(0, (random() % whole.length) + 1))
       for (let change = random() % 4; change > 0; change--) bytes[random() % bytes.length] = random() % 256
-      try {
-        ModelInferRequest.decode(bytes)
-      } catch (error) {
-        if (!(error instanceof Failure) || error.code !== 'BAD_REQUEST') throw error
-      }
+      ends.push(endOf(() => ModelInferRequest.decode(bytes)))
     }
+    expect([...new Set(ends)].toSorted()).toEqual(['BAD_REQUEST', 'a message'])
   })
 
   test('names of JavaScript in a map are only keys', () => {
