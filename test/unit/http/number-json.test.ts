@@ -20,16 +20,14 @@ describe('floats', () => {
   test('are what JSON.parse reads, to the last bit', () => {
     for (const value of randomDoubles(20_000)) {
       const text = String(value)
-      expect(scanFloat(readerOf(text), false), text).toBe(JSON.parse(text))
+      expect(scanFloat(readerOf(text), false)).toBe(JSON.parse(text))
     }
   })
 
   test('become the single that is nearest', () => {
     for (const value of randomDoubles(20_000)) {
       for (const text of [String(value), String(Math.fround(value)), value.toPrecision(20)]) {
-        expect(Math.fround(scanFloat(readerOf(text), true) ?? Number.NaN), text).toBe(
-          Math.fround(Number(text)),
-        )
+        expect(Math.fround(scanFloat(readerOf(text), true) ?? Number.NaN)).toBe(Math.fround(Number(text)))
       }
     }
   })
