@@ -26,8 +26,10 @@ USER sconce
 ENV NODE_ENV=production \
     TS_INFERENCE_ADDRESS=http://0.0.0.0:8080 \
     TS_MANAGEMENT_ADDRESS=http://0.0.0.0:8081 \
-    TS_METRICS_ADDRESS=http://0.0.0.0:8082
-EXPOSE 8080 8081 8082
+    TS_METRICS_ADDRESS=http://0.0.0.0:8082 \
+    TS_GRPC_INFERENCE_ADDRESS=0.0.0.0 \
+    TS_GRPC_MANAGEMENT_ADDRESS=0.0.0.0
+EXPOSE 8080 8081 8082 7070 7071
 VOLUME /home/sconce/model-store
 HEALTHCHECK --start-period=30s CMD ["node", "-e", \
     "fetch('http://127.0.0.1:8080/ping').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

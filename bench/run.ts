@@ -3,11 +3,12 @@ import { parseArgs } from 'node:util'
 import { bench as hop } from './hop.ts'
 import { bench as http } from './http.ts'
 import { bench as latency } from './latency.ts'
+import { bench as oip } from './oip.ts'
 import { describeMachine, showMachine } from './support/machine.ts'
 import { showTable } from './support/table.ts'
 import type { Bench, BenchOptions, Report } from './support/bench.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { http, latency, hop }
+const BENCHES: Readonly<Record<string, Bench>> = { http, latency, hop, oip }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -44,9 +44,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 function describeKey(key: Key): string[] {
   const notYet = key.standing === 'supported' ? '' : ' **Not supported yet.**'
-  const refused = key.standing === 'refused' ? ' Another value than the default stops the start.' : ''
   const flags = key.flags.map(code).join(' ')
-  const meaning = `${key.meaning}${notYet}${refused}`.replaceAll('|', '\\|')
+  const meaning = `${key.meaning}${notYet}`.replaceAll('|', '\\|')
   return [code(key.name), flags, code(key.env), key.kind, code(key.defaultText), meaning]
 }
 

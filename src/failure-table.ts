@@ -5,7 +5,7 @@
  * puts on the wire for the same failure, and the text, made from facts. The edges read the columns; nobody else
  * knows a status. Texts carry no paths and no stack traces: those belong in the log, as `cause`.
  */
-export type Row = {
+type Row = {
   readonly http: number
   readonly grpc: number
   readonly type: string
@@ -45,6 +45,14 @@ export const failureTable = {
     type: 'ModelVersionNotFoundException',
     text: (model: string, version: string) => `Model version: ${version} does not exist for model: ${model}`,
   },
+  /** The Open Inference Protocol's own words; its clients look for them. */
+  UNKNOWN_MODEL: {
+    http: 404,
+    grpc: 5,
+    type: 'ModelNotFoundException',
+    text: (model: string, version: string | undefined) =>
+      `Request for unknown model: '${model}'${version === undefined ? '' : ` version ${version}`} is not found`,
+  },
   /** TorchServe's answer to a wrong key: 400, where others have 401; it has a word of its own for the API key. */
   INVALID_KEY: {
     http: 400,
@@ -53,6 +61,14 @@ export const failureTable = {
     text: (what: 'Authorization' | 'Authentication') =>
       `Token ${what} failed. Token either incorrect, expired, or not provided correctly`,
   },
+  /** REST has METHOD_NOT_ALLOWED for it. */
+  MODEL_API_DISABLED: { http: 405, grpc: 7, type: 'ModelException', text: () => 'Model API disabled' },
+  SERVICE_NOT_FOUND: {
+    http: 404,
+    grpc: 5,
+    type: 'ResourceNotFoundException',
+    text: (service: string) => `There is no service ${service} here.`,
+  },
   FOREIGN_REQUEST: { http: 403, grpc: 7, type: 'ForbiddenException', text: (what: string) => what },
   BODY_TOO_LARGE: {
     http: 413,
@@ -60,6 +76,14 @@ export const failureTable = {
     type: 'RequestEntityTooLargeException',
     text: () => 'The request is larger than max_request_size.',
   },
+  UNSUPPORTED_ENCODING: {
+    http: 415,
+    grpc: 12,
+    type: 'UnsupportedMediaTypeException',
+    text: (encoding: string) => `Content-Encoding ${encoding} is not supported; expected gzip or deflate`,
+  },
+  /** Part of a protocol, and not served here; the text says which part. */
+  NOT_SERVED: { http: 501, grpc: 12, type: 'NotImplementedException', text: (what: string) => what },
   CLIENT_GONE: {
     http: 499,
     grpc: 1,
@@ -70,6 +94,13 @@ export const failureTable = {
   // The server cannot take it now.
   NO_WORKER: { http: 503, grpc: 14, type: 'ServiceUnavailableException', text: noWorker },
   QUEUE_FULL: { http: 503, grpc: 8, type: 'ServiceUnavailableException', text: noWorker },
+  /** The time that the client itself had set. */
+  DEADLINE_PASSED: {
+    http: 504,
+    grpc: 4,
+    type: 'RequestTimeoutException',
+    text: () => 'Request timeout expired',
+  },
   SHUTTING_DOWN: {
     http: 503,
     grpc: 14,
@@ -220,6 +251,14 @@ export const failureTable = {
     type: 'InternalServerException',
     text: (model: string, version: string) =>
       `Failed to start workers for model ${model} version: ${version}`,
+  },
+
+  /** The Open Inference Protocol's own words. */
+  REPOSITORY_LOAD_FAILED: {
+    http: 500,
+    grpc: 13,
+    type: 'InternalServerException',
+    text: (model: string, why: string) => `failed to load '${model}', ${why}`,
   },
 
   // The server cannot start.

@@ -13,12 +13,7 @@ import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
 import { ImportCache } from './conversion/cache.ts'
 import { importSurroundings } from './conversion/surroundings.ts'
-import { Access } from './http/access.ts'
-import { Doors, type Addresses } from './http/doors.ts'
-import { addInferenceRoutes } from './http/inference.ts'
-import { addManagementRoutes } from './http/management.ts'
-import { addMetricsRoutes } from './http/metrics.ts'
-import { readTlsKeys, type TlsKeys } from './http/tls.ts'
+import { makeEdges, type OpenAddresses } from './edges.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
 import type { Refused } from './models/load-at-startup.ts'
@@ -28,6 +23,7 @@ import { ModelOperations } from './models/operations.ts'
 import { SnapshotRecorder } from './models/snapshot-recorder.ts'
 import type { RegisterDeps } from './models/register.ts'
 import { Registry } from './models/registry.ts'
+import { Repository } from './models/repository.ts'
 import { InlinePort } from './pool/inline-port.ts'
 import type { LogMessage, WorkerPort } from './pool/port.ts'
 import { ProcessPort } from './pool/process-port.ts'
@@ -49,8 +45,7 @@ export interface ServerOptions {
   readonly snapshots?: LoadedConfig['snapshots']
 }
 
-export interface Server {
-  readonly addresses: Addresses
+export interface Server extends OpenAddresses {
   readonly cpu: CpuLimits & CpuPlan
   readonly registry: Registry
   /** Archives that could not be registered at start, with the reason. */
@@ -74,7 +69,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...limits,
     ...planCpu({ ...limits, workers: config.workers.isDebug ? 1 : config.workers.perModel }),
   }
-  const tls = await readTls(config)
 
   // Telemetry.
   const metrics = await openMetrics(options)
@@ -95,11 +89,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   })
 
   // Edges.
-  const doors = openDoors(options, { predictor, registry, operations, metrics, tls })
+  const stored = { modelStore: config.models.store, workers: cpu.workersPerModel }
+  const repository = new Repository({ registry, operations, ...stored })
+  const edges = await makeEdges(options, { predictor, registry, operations, repository, metrics })
 
   const stop = async (): Promise<void> => {
     operations.stopImports()
-    await doors.close()
+    await edges.close()
     await snapshots?.stopping()
     await Promise.all(registry.all().map(model => model.close()))
     host?.stop()
@@ -112,10 +108,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     // Doors open once every model is registered, and before its workers are up: predictions wait in their queues.
     const { registered, refused } = await loadModels(config.models, operations)
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
-    const addresses = await doors.open()
+    const open = await edges.open()
     await snapshots?.started()
     return {
-      addresses,
+      ...open,
       cpu,
       registry,
       refused,
@@ -162,56 +158,6 @@ async function openMetrics({ config, home, logger, version }: ServerOptions): Pr
     autoDetect: config.metrics.autoDetect,
     warn: (message, fields) => logger.warn(message, fields),
   })
-}
-
-interface EdgeParts {
-  readonly predictor: Predictor
-  readonly registry: Registry
-  readonly operations: ModelOperations
-  readonly metrics: Metrics
-  readonly tls: TlsKeys | undefined
-}
-
-/** The three APIs, each behind its address. */
-function openDoors({ config, logger, version }: ServerOptions, parts: EdgeParts): Doors {
-  const { predictor, registry, operations, metrics, tls } = parts
-  const { listeners, security, models } = config
-  const { origin, methods, headers } = listeners.cors
-  const cors = Object.entries({
-    'access-control-allow-origin': origin,
-    'access-control-allow-methods': methods,
-    'access-control-allow-headers': headers,
-  }).flatMap(([name, value]) => (value ? [[name, value] as const] : []))
-  const access = new Access({
-    tokens: security.tokens,
-    keyFile: security.keyFile,
-    keyLifeMs: security.tokenLifeMs,
-    listeners,
-    allowedHosts: security.allowedHosts,
-    allowedOrigin: origin,
-  })
-  const { message, isGrave = false } = access.describe() ?? {}
-  if (message !== undefined) logger[isGrave ? 'warn' : 'info'](message)
-  const app = {
-    logger,
-    maxRequestSize: listeners.maxRequestBytes,
-    cors: Object.fromEntries(cors),
-    countResponse: (status: number) => metrics.countResponse(status),
-  }
-  const doors = new Doors({ listeners, app, access, tls, version })
-  const { isRegistrationEnabled } = models
-  doors.add('inference', open => addInferenceRoutes(open, { predictor, registry }))
-  doors.add('management', open => addManagementRoutes(open, { registry, operations, isRegistrationEnabled }))
-  if (listeners.isMetricsServed) doors.add('metrics', open => addMetricsRoutes(open, { metrics }))
-  return doors
-}
-
-/** Key and certificate, where an address needs them. */
-async function readTls({ listeners, security }: Config): Promise<TlsKeys | undefined> {
-  const { inference, management, metrics, isMetricsServed } = listeners
-  const used = [inference, management, ...(isMetricsServed ? [metrics] : [])]
-  const isNeeded = used.some(address => address.kind === 'tcp' && address.scheme === 'https')
-  return isNeeded ? readTlsKeys(security) : undefined
 }
 
 interface Parts {

@@ -50,13 +50,21 @@ function blocksOf(document: string): Block[] {
 async function makeWorkplace(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sconce-docs-'))
   for (const name of ['src', 'handlers', 'node_modules']) await symlink(join(root, name), join(folder, name))
-  for (const name of ['package.json', 'config', 'examples', 'model-store', 'test/fixtures']) {
+  for (const name of ['package.json', 'config', 'examples', 'model-store', 'proto', 'test/fixtures']) {
     await cp(join(root, name), join(folder, name), { recursive: true })
   }
   return folder
 }
 
-const APIS = { 8080: 'INFERENCE', 8081: 'MANAGEMENT', 8082: 'METRICS' } as const
+/** The variable of each port that a document may name, and what it says. */
+const APIS: Readonly<Record<string, readonly [name: string, toValue: (port: number | undefined) => string]>> =
+  {
+    7070: ['TS_GRPC_INFERENCE_PORT', String],
+    7071: ['TS_GRPC_MANAGEMENT_PORT', String],
+    8080: ['TS_INFERENCE_ADDRESS', port => `http://127.0.0.1:${port}`],
+    8081: ['TS_MANAGEMENT_ADDRESS', port => `http://127.0.0.1:${port}`],
+    8082: ['TS_METRICS_ADDRESS', port => `http://127.0.0.1:${port}`],
+  }
 
 /** Held all at once and then let go, so that no two documents get the same. */
 async function freePorts(count: number): Promise<number[]> {
@@ -79,7 +87,7 @@ class Shell {
     this.#folder = folder
     this.#ports = new Map(Object.keys(APIS).map((port, index) => [port, ports[index] ?? 0]))
     const addresses = Object.entries(APIS).map(
-      ([port, api]) => [`TS_${api}_ADDRESS`, `http://127.0.0.1:${this.#ports.get(port)}`] as const,
+      ([port, [name, toValue]]) => [name, toValue(this.#ports.get(port))] as const,
     )
     // A place for the process id of a server in the background that is not everybody's.
     this.#env = {
@@ -92,7 +100,7 @@ class Shell {
 
   async run({ text }: Block): Promise<string> {
     const script = text
-      .replaceAll(/(?<=127\.0\.0\.1:)808[012]/g, port => String(this.#ports.get(port)))
+      .replaceAll(/(?<=127\.0\.0\.1:)(808[012]|707[01])/g, port => String(this.#ports.get(port)))
       // What a clone begins with has been done here.
       .replaceAll('npm ci && ', '')
     if (/^(npm start|npx node src\/cli\/sconce\.ts start)(?!.*--(background|stop))/m.test(script)) {

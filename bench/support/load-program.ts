@@ -32,13 +32,14 @@ async function runLoad(order: LoadOrder): Promise<LoadResult> {
   }
 }
 
-function writeRequest({ port, path, contentType, bodyBase64 }: LoadOrder): Buffer {
+function writeRequest({ port, path, contentType, bodyBase64, headers = [] }: LoadOrder): Buffer {
   const body = Buffer.from(bodyBase64, 'base64')
   const head = [
     `POST ${path} HTTP/1.1`,
     `host: 127.0.0.1:${port}`,
     `content-type: ${contentType}`,
     `content-length: ${body.length}`,
+    ...headers,
   ]
   return Buffer.concat([Buffer.from(head.join('\r\n') + HEAD_END), body])
 }

@@ -5,6 +5,8 @@ export interface LoadOrder {
   readonly path: string
   readonly contentType: string
   readonly bodyBase64: string
+  /** Further header lines. */
+  readonly headers?: readonly string[]
   /** Requests in flight, each on its own connection. */
   readonly connections: number
   readonly durationMs: number

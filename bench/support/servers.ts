@@ -23,13 +23,25 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
  * in flight, and `fraud_batched` is the fraud model again, in batches of up to 32.
  */
 export async function startSconce(): Promise<RunningServer> {
+  return startSconceWith(
+    [FILES.digitsArchive, FILES.fraudModel],
+    [
+      'load_models=digits.mar,fraud.onnx,fraud_batched=fraud.onnx',
+      'models={"fraud_batched":{"1.0":{"batchSize":32}}}',
+    ],
+  )
+}
+
+/** Sconce with these files in its model store, and these lines in its config.properties beside those of every bench. */
+export async function startSconceWith(
+  files: readonly { readonly path: string; readonly name: string }[],
+  more: readonly string[],
+): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sconce-bench-'))
-  for (const file of [FILES.digitsArchive, FILES.fraudModel])
-    await copyFile(file.path, join(folder, file.name))
+  for (const file of files) await copyFile(file.path, join(folder, file.name))
   const settings = [
     `model_store=${folder}`,
-    'load_models=digits.mar,fraud.onnx,fraud_batched=fraud.onnx',
-    'models={"fraud_batched":{"1.0":{"batchSize":32}}}',
+    ...more,
     'job_queue_size=1000',
     'inference_address=http://127.0.0.1:0',
     ...['management', 'metrics'].map(api => `${api}_address=unix:${join(folder, api)}`),
@@ -39,6 +51,16 @@ export async function startSconce(): Promise<RunningServer> {
   await writeFile(config, settings.join('\n'))
   const child = start([join(ROOT, 'src/cli/sconce.ts'), 'start', '--ts-config', config])
   return untilUp(child, addressOfSconce, () => rm(folder, { recursive: true, force: true }))
+}
+
+/** A bare Fastify that sends back the bytes it gets. */
+export async function startByteEcho(): Promise<RunningServer> {
+  const program = fileURLToPath(new URL('byte-echo-program.ts', import.meta.url))
+  return untilUp(
+    start([program]),
+    line => line,
+    async () => {},
+  )
 }
 
 /** The reference. `answers` is by path. */

@@ -38,26 +38,26 @@ export function describeForSnapshot(given: GivenValues, values: Values): Record<
   )
 }
 
-/** Keys that ask for more safety than there is: starting without it in silence would be worse than not starting. */
-export function findRefused(given: GivenValues, values: Values): string[] {
-  const asked = keys
-    .filter(key => key.standing === 'refused' && isChanged(key, given, values))
-    .map(key => `${place(key, given)}: not supported yet, so the server would be open; refused`)
+/** What would be less safe than asked for: starting so in silence would be worse than not starting. */
+export function findRefused(values: Values): string[] {
   const { keystore, certificate_file: certificate, private_key_file: privateKey } = values
   const isPairHalf = keystore === undefined && (certificate === undefined) !== (privateKey === undefined)
-  return [
-    ...asked,
-    ...(isPairHalf ? ['certificate_file and private_key_file belong together: one of them is not set'] : []),
-  ]
+  if (isPairHalf) return ['certificate_file and private_key_file belong together: one of them is not set']
+  const isPair = certificate !== undefined && privateKey !== undefined
+  if (!isGrpcEncrypted(values) || isPair) return []
+  return ['enable_grpc_ssl=true needs certificate_file and private_key_file; gRPC does not read the keystore']
 }
+
+const isGrpcEncrypted = (values: Values) => values.enable_grpc && values.enable_grpc_ssl
 
 /** Keys of TLS that no address uses: what was meant to be encrypted is not. */
 export function findUnusedTls(values: Values): string[] {
-  const isUsed = (['inference_address', 'management_address', 'metrics_address'] as const).some(
+  const isHttps = (['inference_address', 'management_address', 'metrics_address'] as const).some(
     name => 'scheme' in values[name] && values[name].scheme === 'https',
   )
+  const isUsed = { keystore: isHttps, pem: isHttps || isGrpcEncrypted(values) }
   const unused = (['keystore', 'certificate_file', 'private_key_file'] as const).filter(
-    name => !isUsed && values[name] !== undefined,
+    name => !isUsed[name === 'keystore' ? 'keystore' : 'pem'] && values[name] !== undefined,
   )
   return unused.length === 0
     ? []

@@ -15,8 +15,15 @@ export function toConfig(v: Values) {
   return {
     listeners: listeners(v),
     grpc: {
+      isServed: v.enable_grpc,
       inference: grpcListener(v, 'inference'),
       management: grpcListener(v, 'management'),
+    },
+    openInference: {
+      serverName: v.oip_server_name,
+      /** undefined: Sconce's own. */
+      serverVersion: v.oip_server_version,
+      nonFinite: v.oip_non_finite,
     },
     models: models(v),
     workers: workers(v),

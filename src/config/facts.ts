@@ -2,11 +2,8 @@ import { z } from 'zod'
 
 /** What the schema says about a key beside its type, default and meaning. */
 interface Facts {
-  /**
-   * `not yet`: read and kept, without effect; a warning when it is set. `refused`: the same, but starting without it
-   * would be less safe than asked for, so it is an error when it is set.
-   */
-  since?: 'not yet' | 'refused'
+  /** `not yet`: read and kept, without effect; a warning when it is set. */
+  since?: 'not yet'
   /** Never printed. */
   secret?: true
   /** The name of its variable where it is not TS_<KEY>; false: not read from the environment. */
@@ -18,4 +15,3 @@ interface Facts {
 export const facts = z.registry<Facts>()
 
 export const NOT_YET = { since: 'not yet' } as const
-export const REFUSED = { since: 'refused' } as const

@@ -36,7 +36,6 @@ function describeFlag(key: Key): string[] {
   const standing = {
     supported: '',
     'not yet': ' Not supported yet.',
-    refused: ' Not supported yet.',
     ignored: ' Ignored.',
   }
   const fallback = key.defaultText ? ` Default: ${key.secret ? '***' : key.defaultText}.` : ''

@@ -65,9 +65,7 @@ async function loadForStart({ env, cwd, defaults = {} }: ConfigInput, flags: Fla
   const parsed = Schema.safeParse(Object.fromEntries(Array.from(given, ([name, { text }]) => [name, text])))
   const problems = [
     ...sources.flatMap(source => source.problems),
-    ...(parsed.success
-      ? findRefused(given, parsed.data)
-      : parsed.error.issues.map(issue => atKey(issue, given))),
+    ...(parsed.success ? findRefused(parsed.data) : parsed.error.issues.map(issue => atKey(issue, given))),
     ...(await checkPaths(given, cwd)),
   ]
   if (!parsed.success || problems.length > 0) throw badConfig(problems)

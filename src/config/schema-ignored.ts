@@ -31,6 +31,7 @@ export const ignored = {
   cpu_launcher_args: withoutMeaning('Arguments of that launcher.'),
   number_of_gpu: withoutMeaning('GPUs to use; models run on the CPU.'),
   metrics_format: withoutMeaning('Replaced by metrics_mode; still in many files for KServe.'),
+  ts_open_inference_protocol: withoutMeaning('The Open Inference Protocol, which is always served here.'),
   NUM_WORKERS: withoutMeaning('In many files for KServe, without effect in TorchServe too.', { env: false }),
   tsConfigFile: withoutMeaning('Written into snapshots by TorchServe.', { env: false }),
   version: withoutMeaning('Written into snapshots by TorchServe.', { env: false }),

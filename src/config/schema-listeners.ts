@@ -5,14 +5,13 @@ import {
   OptionalText,
   Password,
   Path,
-  ProtocolFlag,
   Text,
   binding,
   decimal,
   whole,
 } from './values.ts'
 import { INT32_MAX } from './timers.ts'
-import { NOT_YET, REFUSED, facts } from './facts.ts'
+import { NOT_YET, facts } from './facts.ts'
 
 export const listeners = {
   inference_address: binding({ http: 80, https: 443 })
@@ -32,9 +31,6 @@ export const listeners = {
   cors_allowed_origin: OptionalText.optional().describe('Value of the header access-control-allow-origin.'),
   cors_allowed_methods: OptionalText.optional().describe('Value of the header access-control-allow-methods.'),
   cors_allowed_headers: OptionalText.optional().describe('Value of the header access-control-allow-headers.'),
-  ts_open_inference_protocol: ProtocolFlag.prefault('false')
-    .describe('Whether the Open Inference Protocol is served beside the TorchServe API.')
-    .register(facts, NOT_YET),
   ts_header_key_sequence_id: Text.prefault('ts_request_sequence_id')
     .describe('Header with the id of a sequence of requests.')
     .register(facts, NOT_YET),
@@ -46,35 +42,32 @@ export const listeners = {
     .register(facts, NOT_YET),
 }
 
-const ConnectionAge = whole(1, Number.MAX_SAFE_INTEGER).optional()
+const ConnectionAge = whole(1).optional()
 
 export const grpc = {
-  grpc_inference_address: Text.prefault('127.0.0.1')
-    .describe('Address that the gRPC inference API binds to.')
-    .register(facts, NOT_YET),
+  enable_grpc: Flag.prefault('true').describe('Whether the gRPC APIs are served; TorchServe always does.'),
+  grpc_inference_address: Text.prefault('127.0.0.1').describe(
+    "Address that the gRPC inference API binds to: TorchServe's and the Open Inference Protocol.",
+  ),
   grpc_inference_port: whole(0, 65_535)
     .prefault('7070')
-    .describe('Port of the gRPC inference API.')
-    .register(facts, NOT_YET),
-  grpc_management_address: Text.prefault('127.0.0.1')
-    .describe('Address that the gRPC management API binds to.')
-    .register(facts, NOT_YET),
-  grpc_management_port: whole(0, 65_535)
-    .prefault('7071')
-    .describe('Port of the gRPC management API.')
-    .register(facts, NOT_YET),
+    .describe('Port of the gRPC inference API; KServe expects 9000.'),
+  grpc_management_address: Text.prefault('127.0.0.1').describe(
+    'Address that the gRPC management API binds to.',
+  ),
+  grpc_management_port: whole(0, 65_535).prefault('7071').describe('Port of the gRPC management API.'),
   grpc_inference_max_connection_age_ms: ConnectionAge.describe(
     'Milliseconds after which a gRPC inference connection is closed; unset: never.',
-  ).register(facts, NOT_YET),
+  ),
   grpc_inference_max_connection_age_grace_ms: ConnectionAge.describe(
     'Milliseconds that calls on such a connection get to end; unset: for ever.',
-  ).register(facts, NOT_YET),
+  ),
   grpc_management_max_connection_age_ms: ConnectionAge.describe(
     'Milliseconds after which a gRPC management connection is closed; unset: never.',
-  ).register(facts, NOT_YET),
+  ),
   grpc_management_max_connection_age_grace_ms: ConnectionAge.describe(
     'Milliseconds that calls on such a connection get to end; unset: for ever.',
-  ).register(facts, NOT_YET),
+  ),
 }
 
 export const security = {
@@ -89,7 +82,9 @@ export const security = {
     'Certificate of https:// addresses, PEM; those of its issuers may follow it.',
   ),
   private_key_file: Path.optional().describe('Private key of the certificate, PEM without a password.'),
-  enable_grpc_ssl: Flag.prefault('false').describe('Whether gRPC uses TLS.').register(facts, REFUSED),
+  enable_grpc_ssl: Flag.prefault('false').describe(
+    'Whether gRPC uses TLS, with certificate_file and private_key_file.',
+  ),
   disable_token_authorization: Flag.optional()
     .describe(
       'true: requests need no token. false: inference and management need one, as in TorchServe. Unset: management ' +

@@ -8,6 +8,7 @@ import {
   Seconds,
   SnapshotJson,
   StartupModels,
+  oneOf,
   whole,
 } from './values.ts'
 import { NOT_YET, facts } from './facts.ts'
@@ -41,9 +42,11 @@ export const models = {
   default_service_handler: OptionalText.optional().describe(
     'Handler of an archive that names none; unset: base_handler.',
   ),
-  service_envelope: OptionalText.optional()
-    .describe('Form of requests and answers around a handler: body, json, kserve or kservev2.')
-    .register(facts, NOT_YET),
+  service_envelope: oneOf('body', 'json', 'kserve', 'kservev2')
+    .optional()
+    .describe(
+      'Form of requests and answers around a handler; unset: kserve for /v1, else the body as it is.',
+    ),
   decode_input_request: Flag.prefault('true').describe(
     'Whether a JSON or text body is decoded for the handler.',
   ),

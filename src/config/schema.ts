@@ -3,6 +3,7 @@ import { facts } from './facts.ts'
 import { ignored } from './schema-ignored.ts'
 import { grpc, listeners, security } from './schema-listeners.ts'
 import { models, workers } from './schema-models.ts'
+import { openInference } from './schema-open-inference.ts'
 import { environment, logging, metrics, tracing } from './schema-telemetry.ts'
 import { kinds } from './values.ts'
 
@@ -19,6 +20,7 @@ export const Schema = z.strictObject({
   ...tracing,
   ...security,
   ...grpc,
+  ...openInference,
   ...environment,
   ...ignored,
 })
@@ -37,6 +39,7 @@ const groups = {
   Tracing: tracing,
   Security: security,
   gRPC: grpc,
+  'Open Inference Protocol': openInference,
   Environment: environment,
   [IGNORED]: ignored,
 }
@@ -45,7 +48,7 @@ const groups = {
 export interface Key {
   readonly name: KeyName
   readonly group: string
-  readonly standing: 'supported' | 'not yet' | 'refused' | 'ignored'
+  readonly standing: 'supported' | 'not yet' | 'ignored'
   /** What a value looks like, in words. */
   readonly kind: string
   readonly defaultText: string | undefined

@@ -53,13 +53,6 @@ const parseFlag = (text: string) => flagWords.get(text.toLowerCase())
 
 export const Flag = kind('true or false', parseFlag, true)
 
-/** TorchServe's variable for the protocol says `oip`, its key says `true`. */
-export const ProtocolFlag = kind(
-  'true, false or oip',
-  text => (text.toLowerCase() === 'oip' ? true : parseFlag(text)),
-  true,
-)
-
 /** One of a few words, whatever their case. */
 export const oneOf = <const W extends string>(...words: readonly W[]) =>
   kind(`one of ${words.join(', ')}`, text => words.find(word => word === text.toLowerCase()))

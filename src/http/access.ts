@@ -16,6 +16,8 @@ export interface AccessOptions {
   readonly keyFile: string
   readonly keyLifeMs: number
   readonly listeners: Readonly<Record<ApiKind, Binding>>
+  /** Where management listens for gRPC; undefined: nowhere. */
+  readonly grpcManagement?: Binding | undefined
   /** Names in `Host` that are accepted on a loopback address beside its own. */
   readonly allowedHosts: readonly string[]
   /** The value of access-control-allow-origin: pages of this origin may use the inference API. */
@@ -30,7 +32,9 @@ export class Access {
 
   constructor(options: AccessOptions) {
     this.#options = options
-    this.#isManagementLocal = isLocal(options.listeners.management)
+    const { listeners, grpcManagement } = options
+    this.#isManagementLocal =
+      isLocal(listeners.management) && (grpcManagement === undefined || isLocal(grpcManagement))
     const isNeeded = this.#needsKey('management') || this.#needsKey('inference')
     this.#keys = isNeeded ? new Keys({ file: options.keyFile, lifeMs: options.keyLifeMs }) : undefined
   }
@@ -49,6 +53,11 @@ export class Access {
       })
       done()
     })
+  }
+
+  /** For calls that do not come over HTTP: throws INVALID_KEY where the API needs a key and `authorization` lacks it. */
+  checkKey(api: 'inference' | 'management', authorization: string | undefined): void {
+    if (this.#needsKey(api)) this.#keys?.check(api, authorization)
   }
 
   /**
@@ -75,7 +84,7 @@ export class Access {
     return {
       message:
         'TOKENS ARE OFF, AND THE MANAGEMENT API CAN BE REACHED FROM OTHER MACHINES: whoever reaches it can run ' +
-        'code here. Remove disable_token_authorization, or bind management_address to 127.0.0.1.',
+        'code here. Remove disable_token_authorization, or bind management_address and grpc_management_address to 127.0.0.1.',
       isGrave: true,
     }
   }

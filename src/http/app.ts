@@ -172,7 +172,7 @@ function sendFailure(
 }
 
 /** Fastify's own refusals, as rows of our table. */
-function fromFramework(thrown: unknown): Failure {
+export function fromFramework(thrown: unknown): Failure {
   const { code, statusCode, message } = thrown as Partial<FastifyError>
   if (typeof code !== 'string' || !code.startsWith('FST_')) return toFailure(thrown)
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return failure('BODY_TOO_LARGE')

@@ -119,7 +119,7 @@ function queryParameters(request: FastifyRequest): Parameter[] {
   return [...query].map(([name, value]) => ({ name, contentType: '', value: Buffer.from(value) }))
 }
 
-function joinHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+export function joinHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   const joined: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) joined[name] = typeof value === 'string' ? value : value.join(', ')

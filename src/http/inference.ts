@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
 import type { Call, Predictor } from '../inference/predictor.ts'
 import type { Registry } from '../models/registry.ts'
+import type { Envelope } from '../worker/protocol.ts'
 import { UNTYPED, type App } from './app.ts'
 import { textParameter, toItem, type ItemOptions } from './body.ts'
 import { clientGone } from './client-gone.ts'
@@ -11,6 +12,8 @@ import { sendJson } from './json.ts'
 export interface InferenceRoutes {
   readonly predictor: Predictor
   readonly registry: Registry
+  /** The form of every prediction's body, where one is configured. */
+  readonly envelope?: Envelope | undefined
 }
 
 /** TorchServe does not check the method of a prediction: `curl -T` sends PUT. OPTIONS has a meaning of its own. */
@@ -26,7 +29,7 @@ interface Path {
 type Target = Pick<Path, 'model' | 'version'>
 
 /** TorchServe's inference API: https://github.com/pytorch/serve/blob/master/docs/inference_api.md */
-export function addInferenceRoutes(app: App, { predictor, registry }: InferenceRoutes): void {
+export function addInferenceRoutes(app: App, { predictor, registry, envelope }: InferenceRoutes): void {
   const any = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => unknown) =>
     app.route({ method: ANY_METHOD, url, handler })
 
@@ -35,7 +38,8 @@ export function addInferenceRoutes(app: App, { predictor, registry }: InferenceR
     reply: FastifyReply,
     { target, verb, ...options }: ItemOptions & { target?: Target; verb: Call['verb'] },
   ) => {
-    const item = await toItem(request, { ...options, explain: verb === 'explain' })
+    const bare = await toItem(request, { ...options, explain: verb === 'explain' })
+    const item = envelope === undefined ? bare : { ...bare, envelope }
     const { model, version: asked } = target ?? {
       model: invoked(textParameter(item, 'model_name'), registry),
     }

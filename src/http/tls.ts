@@ -127,7 +127,8 @@ function explainKeystore(error: unknown, pfx: Buffer): string {
   return `it is not a PKCS12 store (${why})`
 }
 
-async function readPem(certificateFile: string, privateKeyFile: string): Promise<TlsKeys> {
+/** Reads a pair of PEM files and checks that they belong together. Throws BAD_CONFIG. */
+export async function readPem(certificateFile: string, privateKeyFile: string) {
   const cert = await readKeyFile('certificate_file', certificateFile)
   const key = await readKeyFile('private_key_file', privateKeyFile)
   const certificate = parse(

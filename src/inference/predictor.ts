@@ -1,20 +1,46 @@
-import { failureWith, restoreFailure, toFailure, type Failure } from '../errors.ts'
+import { failure, failureWith, restoreFailure, toFailure, type Failure } from '../errors.ts'
 import type { Model } from '../models/model.ts'
 import type { Registry } from '../models/registry.ts'
-import type { Outcome } from '../pool/run-batch.ts'
+import type { Job, Outcome } from '../pool/run-batch.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { PredictionSpan, Tracing } from '../telemetry/tracing.ts'
-import type { Answer, Item, Verb } from '../worker/protocol.ts'
+import type { Answer, Item, Verb, WireTensor } from '../worker/protocol.ts'
+import { makeTensor, packBytes, unpackBytes } from './infer-input.ts'
+import { findModel, RAW_OUTPUT } from './model-metadata.ts'
 import type { ModelTelemetry } from './model-telemetry.ts'
+import { ModelCounts, type ModelStatistics } from './statistics.ts'
 
 export interface Call {
   readonly model: string
   /** As the client named it; undefined for the default. */
   readonly version: string | undefined
-  readonly verb: Exclude<Verb, 'describe'>
+  readonly verb: Exclude<Verb, 'describe' | 'infer'>
   readonly item: Item
   /** True once nobody waits for the answer any more. */
   readonly isGone: () => boolean
+}
+
+/** Tensors for the graph itself; see `infer`. */
+export interface InferCall {
+  readonly model: string
+  readonly version: string | undefined
+  readonly requestId: string
+  /** The client's, lower case: for tracing, and for a handler that gets the bytes. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly tensors: readonly WireTensor[]
+  /** Names of the outputs that are wanted; none: all. */
+  readonly outputs: readonly string[]
+  readonly isGone: () => boolean
+  /** Milliseconds until the client's own deadline; DEADLINE_PASSED after it. */
+  readonly timeoutMs?: number
+}
+
+export interface Inference {
+  /** The model that answered. */
+  readonly name: string
+  readonly version: string
+  /** In the order of the call's outputs, else of the graph's. */
+  readonly tensors: readonly WireTensor[]
 }
 
 export type Prediction = Extract<Answer, { ok: true }>
@@ -32,35 +58,84 @@ export interface PredictorOptions {
  */
 export class Predictor {
   readonly #options: PredictorOptions
+  readonly #counts = new WeakMap<Model, ModelCounts>()
 
   constructor(options: PredictorOptions) {
     this.#options = options
   }
 
-  async predict(call: Call): Promise<Prediction> {
-    const model = this.#options.registry.resolve(call.model, call.version)
+  async predict({ model: name, version, verb, item, isGone }: Call): Promise<Prediction> {
+    const model = this.#options.registry.resolve(name, version)
+    return this.#run(model, { verb, item }, { version, isGone })
+  }
+
+  /**
+   * Tensors to the model's session and back, without its handler. One input of BYTES named `data` or `body` that the graph
+   * does not have is for the handler: its element is the request's bytes, and the answer is one output of BYTES.
+   */
+  async infer(call: InferCall): Promise<Inference> {
+    const version = call.version === '' ? undefined : call.version
+    const model = findModel(this.#options.registry, call.model, version)
+    const waiter = { version, isGone: call.isGone, timeoutMs: call.timeoutMs }
+    const raw = rawInput(call.tensors, model)
+    const { requestId, headers, tensors, outputs } = call
+    const base = { requestId, headers, parameters: [] }
+    if (raw === undefined) {
+      const job: Job = { verb: 'infer', item: { ...base, tensors, outputs } }
+      const answer = await this.#run(model, job, waiter)
+      return { name: model.name, version: model.version, tensors: answer.tensors ?? [] }
+    }
+    const parameters = [{ name: 'data', contentType: '', value: raw }]
+    const { body } = await this.#run(model, { verb: 'predict', item: { ...base, parameters } }, waiter)
+    const [name = RAW_OUTPUT.name] = outputs
+    const answer = makeTensor({ name, datatype: 'BYTES', shape: [1] }, packBytes([body]))
+    return { name: model.name, version: model.version, tensors: [answer] }
+  }
+
+  /** What was counted: of one version, of the default version of a name, or of all. Throws UNKNOWN_MODEL. */
+  statistics(name?: string, version?: string): ModelStatistics[] {
+    const { registry } = this.#options
+    const models = name === undefined ? registry.all() : [findModel(registry, name, version)]
+    return models.map(model => {
+      const bytes = model.pool.workers().reduce((sum, { memoryBytes }) => sum + (memoryBytes ?? 0), 0)
+      return this.#countsOf(model).read(model, bytes)
+    })
+  }
+
+  /** The one path of every request: counted, timed and traced here and nowhere else. */
+  async #run(model: Model, job: Job, { version, isGone, timeoutMs }: Waiter): Promise<Prediction> {
     const meter = this.#options.telemetry.meterOf(model)
-    const versionInUrl = call.version !== undefined
+    const counts = this.#countsOf(model)
+    const versionInUrl = version !== undefined
     meter.accepted(versionInUrl)
-    const span = this.#startSpan(call, model)
+    const span = this.#startSpan(job, model)
     const startedAt = performance.now()
     try {
-      const outcome = await model.submit({ verb: call.verb, item: call.item }, call.version, call.isGone)
+      const outcome = await within(timeoutMs, isGone, late => model.submit(job, version, late))
       if (span !== undefined) addStages(span, outcome, performance.timeOrigin + startedAt)
       const prediction = orThrow(outcome.answer)
-      meter.answered({ queueMs: outcome.queueMs, totalMs: performance.now() - startedAt, versionInUrl })
+      const totalMs = performance.now() - startedAt
+      meter.answered({ queueMs: outcome.queueMs, totalMs, versionInUrl })
+      counts.answered(outcome, totalMs)
       span?.end()
       return prediction
     } catch (error) {
       const failed = asFailure(error)
       meter.failed(failed.code)
+      counts.failed(performance.now() - startedAt)
       span?.end(failed)
-      this.#log(failed, call, model)
+      this.#log(failed, job, model)
       throw failed
     }
   }
 
-  #startSpan({ item, verb }: Call, model: Model): PredictionSpan | undefined {
+  #countsOf(model: Model): ModelCounts {
+    const counts = this.#counts.get(model) ?? new ModelCounts()
+    this.#counts.set(model, counts)
+    return counts
+  }
+
+  #startSpan({ item, verb }: Job, model: Model): PredictionSpan | undefined {
     const { name, version } = model
     return this.#options.tracing.startPrediction(item.headers, {
       model: name,
@@ -70,8 +145,8 @@ export class Predictor {
     })
   }
 
-  /** What the client did wrong, or came too early or too often, is its own affair; what failed here is a warning with its cause. */
-  #log(failed: Failure, { item, verb }: Call, model: Model): void {
+  /** What the client did wrong, or came too early or too often, is its own affair; what failed here is a warning. */
+  #log(failed: Failure, { item, verb }: Job, model: Model): void {
     const facts = {
       model: model.name,
       version: model.version,
@@ -82,6 +157,59 @@ export class Predictor {
     if (failed.http < 500 || isRefusal(failed)) this.#options.logger.debug(failed.message, facts)
     else this.#options.logger.warn(failed.message, { ...facts, reason: failed.reason, cause: failed.cause })
   }
+}
+
+/** Who waits for the answer. */
+interface Waiter {
+  readonly version: string | undefined
+  readonly isGone: () => boolean
+  readonly timeoutMs?: number | undefined
+}
+
+/** Runs `submit` until the deadline; what is still queued then counts as gone. */
+async function within(
+  timeoutMs: number | undefined,
+  isGone: () => boolean,
+  submit: (isGone: () => boolean) => Promise<Outcome>,
+): Promise<Outcome> {
+  if (timeoutMs === undefined) return submit(isGone)
+  const until = performance.now() + timeoutMs
+  if (timeoutMs <= 0) throw failure('DEADLINE_PASSED')
+  let isLate = false
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => {
+      isLate = true
+      reject(failure('DEADLINE_PASSED'))
+    },
+    Math.min(timeoutMs, MAX_TIMER_MS),
+  )
+  try {
+    const outcome = await Promise.race([submit(() => isLate || isGone()), promise])
+    // Timers are late, too.
+    if (performance.now() > until) throw failure('DEADLINE_PASSED')
+    return outcome
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Node's timers go no further. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** The bytes for the handler, where the call means it and not the graph. Throws BAD_REQUEST for other than one. */
+function rawInput(tensors: readonly WireTensor[], model: Model): Uint8Array | undefined {
+  const [only, ...others] = tensors
+  if (only === undefined || others.length > 0 || only.datatype !== 'BYTES') return undefined
+  if (only.name !== 'data' && only.name !== 'body') return undefined
+  if (model.pool.graph?.inputs.some(({ name }) => name === only.name)) return undefined
+  const [element, ...more] = unpackBytes(only.data)
+  if (element !== undefined && more.length === 0) return element
+  throw failure(
+    'BAD_REQUEST',
+    `input '${only.name}' is for the handler of model '${model.name}': expected BYTES with one element, ` +
+      `got shape [${only.shape.join(',')}]`,
+  )
 }
 
 function addStages(span: PredictionSpan, { batch, queueMs }: Outcome, startedMs: number): void {
@@ -97,7 +225,7 @@ function isRefusal({ code }: Failure): boolean {
   return code === 'QUEUE_FULL' || code === 'NO_WORKER'
 }
 
-export function orThrow(answer: Answer): Prediction {
+function orThrow(answer: Answer): Prediction {
   if (answer.ok) return answer
   const { code, facts, status, detail } = answer
   throw restoreFailure(code, facts, { cause: detail, ...(status === undefined ? {} : { status }) })

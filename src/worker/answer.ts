@@ -1,6 +1,6 @@
 import { Response } from '../runtime/handler.ts'
 import { toJson } from '../runtime/json.ts'
-import type { Answer } from './protocol.ts'
+import type { Answer, WireTensor } from './protocol.ts'
 
 const encoder = new TextEncoder()
 
@@ -24,6 +24,15 @@ export function printAnswer(value: unknown, maxBytes: number): Answer {
   }
   return { ok: true, status, contentType: typed, headers, body }
 }
+
+/** Tensors as an answer. */
+export function printTensors(tensors: readonly WireTensor[], maxBytes: number): Answer {
+  const bytes = tensors.reduce((sum, { data }) => sum + data.length, 0)
+  if (bytes > maxBytes) return { ok: false, code: 'RESPONSE_TOO_LARGE', facts: [bytes, maxBytes] }
+  return { ok: true, status: 200, contentType: '', headers: {}, body: NOTHING, tensors }
+}
+
+const NOTHING = new Uint8Array(0)
 
 function checkStatus(status: unknown): number {
   if (Number.isInteger(status) && Number(status) >= 200 && Number(status) <= 599) return Number(status)

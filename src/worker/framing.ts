@@ -3,13 +3,14 @@
  *
  *   u32 LE  bytes that follow
  *   u32 LE  length of the head
- *   head    the message as JSON; each byte array in it is replaced by its length
+ *   head    the message as JSON; each byte array in it is replaced by its length. Spaces fill it up to a multiple of 8,
+ *           so that the first byte array is aligned for elements of any type
  *   tail    the byte arrays, one after the other, in the order of the head
  *
  * Encoding copies no payload: it returns the pieces for one gathered write. Decoding copies each byte once, into a
  * buffer of the frame's own; the byte arrays of the message are views of it.
  */
-import type { Answer, FromWorker, Item, ToWorker } from './protocol.ts'
+import type { Answer, FromWorker, Item, ToWorker, WireTensor } from './protocol.ts'
 
 const PREFIX_BYTES = 8
 
@@ -18,13 +19,23 @@ type Message = ToWorker | FromWorker
 /** The pieces of one frame, for `cork`, `write` each, `uncork`. */
 export function encode(message: Message): Uint8Array[] {
   const tail: Uint8Array[] = []
-  const head = Buffer.from(JSON.stringify(detach(message, tail)))
+  const head = printHead(detach(message, tail))
   const prefix = Buffer.allocUnsafe(PREFIX_BYTES)
   let total = PREFIX_BYTES - 4 + head.length
   for (const bytes of tail) total += bytes.length
   prefix.writeUInt32LE(total, 0)
   prefix.writeUInt32LE(head.length, 4)
   return [prefix, head, ...tail.filter(bytes => bytes.length > 0)]
+}
+
+const ALIGNMENT = 8
+
+function printHead(value: unknown): Buffer {
+  const text = JSON.stringify(value)
+  const length = Buffer.byteLength(text)
+  const head = Buffer.alloc(Math.ceil(length / ALIGNMENT) * ALIGNMENT, ' ')
+  head.write(text)
+  return head
 }
 
 /** The message with its byte arrays moved to `tail` and their lengths in their place. */
@@ -37,12 +48,13 @@ function detach(message: Message, tail: Uint8Array[]): unknown {
     const items = message.items.map(item => ({
       ...item,
       parameters: item.parameters.map(parameter => ({ ...parameter, value: length(parameter.value) })),
+      ...tensorsWith(item, length),
     }))
     return { ...message, items }
   }
   if (message.type === 'done') {
     const answers = message.answers.map(answer =>
-      answer.ok ? { ...answer, body: length(answer.body) } : answer,
+      answer.ok ? { ...answer, body: length(answer.body), ...tensorsWith(answer, length) } : answer,
     )
     return { ...message, answers }
   }
@@ -66,16 +78,26 @@ function attach(head: Message, tail: Uint8Array): Message {
     const items: Item[] = head.items.map(item => ({
       ...item,
       parameters: item.parameters.map(parameter => ({ ...parameter, value: take(parameter.value) })),
+      ...tensorsWith(item, take),
     }))
     return { ...head, items }
   }
   if (head.type === 'done') {
     const answers: Answer[] = head.answers.map(answer =>
-      answer.ok ? { ...answer, body: take(answer.body) } : answer,
+      answer.ok ? { ...answer, body: take(answer.body), ...tensorsWith(answer, take) } : answer,
     )
     return { ...head, answers }
   }
   return head
+}
+
+/** The member `tensors` with its data turned by `turn`, where there is one. */
+function tensorsWith<D>(
+  { tensors }: { readonly tensors?: readonly WireTensor[] },
+  turn: (data: Uint8Array) => D,
+): { tensors?: (Omit<WireTensor, 'data'> & { data: D })[] } {
+  if (tensors === undefined) return {}
+  return { tensors: tensors.map(tensor => ({ ...tensor, data: turn(tensor.data) })) }
 }
 
 /** The stream of frames cannot be understood: the other side is broken or hostile. */

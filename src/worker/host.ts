@@ -1,9 +1,18 @@
-import type { Context, Handler, HandlerLogger, Input, Session, Tensors } from '../runtime/handler.ts'
+import {
+  InvalidInput,
+  type Context,
+  type Handler,
+  type HandlerLogger,
+  type Input,
+  type Session,
+  type Tensors,
+} from '../runtime/handler.ts'
 import { defaultVerbs } from '../runtime/default-verbs.ts'
-import { decodeItem } from '../runtime/input.ts'
 import { checkInputs, openSession } from '../runtime/session.ts'
-import { printAnswer } from './answer.ts'
+import { printAnswer, printTensors } from './answer.ts'
+import { openItem } from './envelope.ts'
 import { NoExplain, toWorkerFailure } from './failures.ts'
+import { inferTensors, readTensors, writeTensors } from './infer.ts'
 import { loadHandler } from './load-handler.ts'
 import type {
   Answer,
@@ -12,7 +21,6 @@ import type {
   Item,
   LoadOrder,
   MetricSample,
-  Stage,
   Timings,
   Verb,
   WorkerFailure,
@@ -27,6 +35,10 @@ export interface Host {
 }
 
 type HostResult = Omit<Extract<FromWorker, { type: 'done' }>, 'type' | 'batch'>
+
+type Answered = Pick<HostResult, 'answers' | 'timings'>
+/** What a verb of the handler gave for each input, or that it failed. */
+type Values = { readonly values: readonly unknown[]; readonly timings: Timings }
 
 /** Something that failed alone, among neighbours that go on. */
 class Failed {
@@ -79,30 +91,72 @@ class HandlerHost {
   }
 
   async run(verb: Verb, items: readonly Item[]): Promise<HostResult> {
-    const inputs = items.map(item => decodeItem(item, this.#order.decodeInput))
-    const { answers, timings } = await this.#runVerb(verb, inputs)
+    const { answers, timings } = await (verb === 'infer'
+      ? this.#runTensors(items)
+      : this.#runHandler(verb, items))
     return { answers, timings, metrics: this.#takeMetrics() }
   }
 
-  async #predict(inputs: readonly Input[]): Promise<{ answers: Answer[]; timings: Timings }> {
+  /** The handler gets what is in the requests' envelopes, all of it at once. */
+  async #runHandler(verb: Verb, items: readonly Item[]): Promise<Answered> {
+    const facts = { verb, model: this.#context.model, isDecoded: this.#order.decodeInput }
+    const opened = await Promise.all(items.map(item => attempt(() => openItem(item, facts))))
+    const inputs = opened.flatMap(one => (one instanceof Failed ? [] : one.inputs))
+    const { values, timings } = await this.#runVerb(verb, inputs)
+    let next = 0
+    const answers = opened.map(async one => {
+      if (one instanceof Failed) return toAnswer(one)
+      const own = values.slice(next, (next += one.inputs.length))
+      const failed = own.find(value => value instanceof Failed)
+      if (failed !== undefined) return toAnswer(failed)
+      return toAnswer(await attempt(() => this.#print(one.close(own))))
+    })
+    const [startMs] = timings.postprocess
+    return { answers: await Promise.all(answers), timings: { ...timings, postprocess: [startMs, now()] } }
+  }
+
+  /** No code of the handler's: tensors to the session and back. */
+  async #runTensors(items: readonly Item[]): Promise<Answered> {
+    const { session, model } = this.#context
+    const at = [now()]
+    const read = items.map(item =>
+      attempt(() => {
+        if (this.#order.modelFile === undefined) throw new InvalidInput(NO_GRAPH)
+        return readTensors(item, session, model.name)
+      }),
+    )
+    const prepared = await Promise.all(read)
+    at.push(now())
+    const outputs = await spread(prepared, good => attempt(() => inferTensors(session, good)))
+    at.push(now())
+    const answers = outputs.map((output, index) => {
+      const item = items[index]
+      if (output instanceof Failed) return toAnswer(output)
+      if (item === undefined) return toAnswer(undefined)
+      return printTensors(writeTensors(output, item), this.#order.maxResponseSize)
+    })
+    at.push(now())
+    return { answers, timings: toTimings(at) }
+  }
+
+  async #predict(inputs: readonly Input[]): Promise<Values> {
     const at = [now()]
     const prepared = await Promise.all(inputs.map(input => attempt(() => this.#preprocess(input))))
     at.push(now())
-    const outputs = await this.#inference(prepared)
+    const outputs = await spread(prepared, good => this.#infer(good))
     at.push(now())
-    const answers = await Promise.all(
+    const values = await Promise.all(
       inputs.map(async (input, index) => {
         const output = outputs[index]
-        if (output === undefined || output instanceof Failed) return toAnswer(output)
-        return toAnswer(await attempt(() => this.#postprocess(output, input)))
+        if (output === undefined || output instanceof Failed) return output ?? new Failed(undefined)
+        return attempt(() => this.#verbs.postprocess(output, input, this.#context))
       }),
     )
     at.push(now())
-    const stage = (index: number): Stage => [at[index] ?? 0, at[index + 1] ?? 0]
-    return { answers, timings: { preprocess: stage(0), inference: stage(1), postprocess: stage(2) } }
+    return { values, timings: toTimings(at) }
   }
 
-  #runVerb(verb: Verb, inputs: readonly Input[]): Promise<{ answers: Answer[]; timings: Timings }> {
+  #runVerb(verb: Verb, inputs: readonly Input[]): Promise<Values> {
     if (verb === 'predict') return this.#predict(inputs)
     const handler = this.#handler
     const context = this.#context
@@ -114,19 +168,12 @@ class HandlerHost {
   }
 
   /** One call of the handler per request; all of it counts as inference. */
-  async #each(
-    inputs: readonly Input[],
-    answer: (input: Input) => unknown,
-  ): Promise<{ answers: Answer[]; timings: Timings }> {
+  async #each(inputs: readonly Input[], answer: (input: Input) => unknown): Promise<Values> {
     const startMs = now()
-    const answers: Answer[] = []
-    for (const input of inputs)
-      answers.push(toAnswer(await attempt(async () => this.#print(await answer(input)))))
+    const values: unknown[] = []
+    for (const input of inputs) values.push(await attempt(() => answer(input)))
     const endMs = now()
-    return {
-      answers,
-      timings: { preprocess: [startMs, startMs], inference: [startMs, endMs], postprocess: [endMs, endMs] },
-    }
+    return { values, timings: toTimings([startMs, startMs, endMs, endMs]) }
   }
 
   async #preprocess(input: Input): Promise<Tensors> {
@@ -136,32 +183,36 @@ class HandlerHost {
     return tensors
   }
 
-  /** One output per entry of `prepared`; what failed before stays failed, a throw fails all that were left. */
-  async #inference(prepared: readonly (Tensors | Failed)[]): Promise<(Tensors | Failed)[]> {
-    const good = prepared.filter(entry => !(entry instanceof Failed)) as Tensors[]
-    const results = good.length === 0 ? [] : await this.#infer(good)
-    let next = 0
-    return prepared.map(entry => {
-      if (entry instanceof Failed) return entry
-      return results instanceof Failed ? results : (results[next++] ?? new Failed(undefined))
-    })
-  }
-
-  async #infer(good: readonly Tensors[]): Promise<(Tensors | Failed)[] | Failed> {
+  async #infer(good: readonly Tensors[]): Promise<readonly (Tensors | Error)[] | Failed> {
     const results = await attempt<unknown>(() => this.#verbs.inference(good, this.#context))
     if (results instanceof Failed) return results
     if (!Array.isArray(results)) return batchFailed('NOT_A_BATCH', results)
     if (results.length !== good.length) return batchFailed('WRONG_BATCH_SIZE', results)
-    return results.map((result: Tensors | Error) => (result instanceof Error ? new Failed(result) : result))
-  }
-
-  async #postprocess(output: Tensors, input: Input): Promise<Answer> {
-    return this.#print(await this.#verbs.postprocess(output, input, this.#context))
+    return results as (Tensors | Error)[]
   }
 
   #print(value: unknown): Answer {
     return printAnswer(value, this.#order.maxResponseSize)
   }
+}
+
+/**
+ * One output per entry of `prepared`, from those that `run` gives for the good ones: what failed before stays failed, an
+ * error fails its entry, a failed run all that were left.
+ */
+async function spread(
+  prepared: readonly (Tensors | Failed)[],
+  run: (good: readonly Tensors[]) => Promise<readonly (Tensors | Error)[] | Failed>,
+): Promise<(Tensors | Failed)[]> {
+  const good = prepared.filter(entry => !(entry instanceof Failed)) as Tensors[]
+  const results = good.length === 0 ? [] : await run(good)
+  let next = 0
+  return prepared.map(entry => {
+    if (entry instanceof Failed) return entry
+    if (results instanceof Failed) return results
+    const result = results[next++]
+    return result === undefined || result instanceof Error ? new Failed(result) : result
+  })
 }
 
 type Verbs = Required<Pick<Handler, 'preprocess' | 'inference' | 'postprocess'>>
@@ -181,6 +232,8 @@ function withDefaults(handler: Handler): Verbs {
 async function openModel(order: LoadOrder) {
   return order.modelFile === undefined ? undefined : openSession(order.modelFile, { threads: order.threads })
 }
+
+const NO_GRAPH = "The model has a handler and no graph: send one BYTES input named 'data' with one element."
 
 function noSession({ name }: LoadOrder): Session {
   const refuse = (): never => {
@@ -221,6 +274,11 @@ function toAnswer(result: Answer | Failed | undefined): Answer {
     return { ok: false, ...(result ?? new Failed(undefined)).failure }
   }
   return result
+}
+
+/** The three stages from the four times between them. */
+function toTimings([start = 0, prepared = 0, inferred = 0, end = 0]: readonly number[]): Timings {
+  return { preprocess: [start, prepared], inference: [prepared, inferred], postprocess: [inferred, end] }
 }
 
 /** Milliseconds since the epoch, with fractions. */

@@ -2,17 +2,28 @@
  * All that crosses the process boundary: plain data, two unions. `framing.ts` turns them into bytes.
  */
 import type { FailureCode } from '../errors.ts'
+import type { WireTensor } from '../runtime/datatype.ts'
 import type { GraphInfo } from '../runtime/tensor.ts'
 
+export type { WireTensor } from '../runtime/datatype.ts'
 export type { GraphInfo } from '../runtime/tensor.ts'
 
-export type Verb = 'predict' | 'explain' | 'describe'
+/** `infer` takes tensors straight to the session; the others are verbs of the handler. */
+export type Verb = 'predict' | 'explain' | 'describe' | 'infer'
+
+/** TorchServe's forms of requests and answers around a handler; see worker/envelope.ts. */
+export type Envelope = 'json' | 'kserve' | 'kservev2'
 
 /** What goes in for one request. No sockets, no streams: the bytes as the client sent them. */
 export interface Item {
   readonly requestId: string
   readonly headers: Readonly<Record<string, string>>
   readonly parameters: readonly Parameter[]
+  /** The form that the body is in, where the handler gets what is inside of it. */
+  readonly envelope?: Envelope
+  /** `infer` only: the graph's inputs, and the outputs that are wanted (none: all). */
+  readonly tensors?: readonly WireTensor[]
+  readonly outputs?: readonly string[]
 }
 
 export interface Parameter {
@@ -31,6 +42,8 @@ export type Answer =
       readonly contentType: string
       readonly headers: Readonly<Record<string, string>>
       readonly body: Uint8Array
+      /** The answer to `infer`, in the order in which the outputs were asked for; its body is empty. */
+      readonly tensors?: readonly WireTensor[]
     }
   | ({ readonly ok: false } & WorkerFailure)
 

@@ -39,6 +39,8 @@ export const onFreePorts: readonly string[] = [
   '--inference-address=http://127.0.0.1:0',
   '--management-address=http://127.0.0.1:0',
   '--metrics-address=http://127.0.0.1:0',
+  '--grpc-inference-port=0',
+  '--grpc-management-port=0',
   '--default-workers-per-model=1',
 ]
 

@@ -166,15 +166,17 @@ describe('keys without an effect', () => {
   })
 
   test('of features to come are a warning only when they differ from their defaults', async () => {
-    await write('grpc_inference_port=7070\nservice_envelope=body\nuse_env_allowed_urls=false')
-    expect((await load()).warnings).toEqual(['Not supported yet, ignored: service_envelope'])
+    await write('grpc_inference_port=7070\nservice_envelope=body\nts_header_key_sequence_id=my_id')
+    expect((await load()).warnings).toEqual(['Not supported yet, ignored: ts_header_key_sequence_id'])
   })
 
   test('that ask for more safety than there is stop the start', async () => {
     await write('enable_grpc_ssl=true')
     expect(await problemsOf()).toEqual([
-      'enable_grpc_ssl=true (config.properties line 1): not supported yet, so the server would be open; refused',
+      'enable_grpc_ssl=true needs certificate_file and private_key_file; gRPC does not read the keystore',
     ])
+    await write('enable_grpc_ssl=true\nenable_grpc=false')
+    expect((await load()).config.grpc.isServed).toBe(false)
   })
 })
 

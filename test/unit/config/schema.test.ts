@@ -57,7 +57,6 @@ describe('values', () => {
     ['max_request_size', '2147483647', 2_147_483_647],
     ['enable_metrics_api', 'TRUE', true],
     ['enable_metrics_api', 'False', false],
-    ['ts_open_inference_protocol', 'oip', true],
     ['log_format', 'JSON', 'json'],
     ['tracing_sample_ratio', '.25', 0.25],
     ['token_expiration_min', '0.5', 0.5],

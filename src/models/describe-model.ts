@@ -1,4 +1,4 @@
-import type { Model } from '../models/model.ts'
+import type { Model } from './model.ts'
 import type { WorkerInfo } from '../pool/pool.ts'
 
 /** A model as `GET /models/{model}` shows it: TorchServe's fields in its order, then ours. */

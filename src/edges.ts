@@ -1,0 +1,154 @@
+/** The edges of the server: the APIs over HTTP and gRPC, built together because they share keys and models. */
+import type { Config } from './config/config.ts'
+import { startGrpc, type GrpcEdge } from './grpc/edge.ts'
+import { Access } from './http/access.ts'
+import { Doors, type Addresses } from './http/doors.ts'
+import { addInferenceRoutes } from './http/inference.ts'
+import { addRepositoryRoutes } from './http/kserve-repository.ts'
+import { addKserveV1Routes } from './http/kserve-v1.ts'
+import { addOpenInferenceRoutes } from './http/kserve-v2.ts'
+import { addManagementRoutes } from './http/management.ts'
+import { addMetricsRoutes } from './http/metrics.ts'
+import { readPem, readTlsKeys, type TlsKeys } from './http/tls.ts'
+import type { Predictor } from './inference/predictor.ts'
+import { Management } from './models/management.ts'
+import type { ModelOperations } from './models/operations.ts'
+import type { Registry } from './models/registry.ts'
+import type { Repository } from './models/repository.ts'
+import type { Logger } from './telemetry/logger.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+export interface EdgeOptions {
+  readonly config: Config
+  readonly logger: Logger
+  readonly version: string
+}
+
+/** Where the APIs can be reached. */
+export interface OpenAddresses {
+  readonly addresses: Addresses
+  /** Undefined where gRPC is off. */
+  readonly grpc: GrpcEdge['addresses'] | undefined
+}
+
+export interface EdgeParts {
+  readonly predictor: Predictor
+  readonly registry: Registry
+  readonly operations: ModelOperations
+  readonly repository: Repository
+  readonly metrics: Metrics
+}
+
+export interface Edges {
+  /** Binds every address. */
+  open(): Promise<OpenAddresses>
+  /** Lets nobody in any more and waits until everybody has been answered. */
+  close(): Promise<void>
+}
+
+/** The APIs over HTTP and gRPC, each behind its address. */
+export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise<Edges> {
+  const { config, logger, version } = options
+  const { grpc: listeners, security, models } = config
+  const access = makeAccess(config)
+  const { message, isGrave = false } = access.describe() ?? {}
+  if (message !== undefined) logger[isGrave ? 'warn' : 'info'](message)
+  const management = new Management(parts.registry, parts.operations)
+  const doors = makeDoors(options, { ...parts, management, access, tls: await readTls(config) })
+  const { certificateFile = '', privateKeyFile = '' } = security
+  const isEncrypted = listeners.isServed && security.isGrpcEncrypted
+  const tls = isEncrypted ? await readPem(certificateFile, privateKeyFile) : undefined
+  let grpc: GrpcEdge | undefined
+  return {
+    open: async () => {
+      const addresses = await doors.open()
+      if (listeners.isServed) {
+        grpc = await startGrpc({
+          ...parts,
+          listeners,
+          tls,
+          logger,
+          management,
+          maxRequestSize: config.listeners.maxRequestBytes,
+          isRegistrationEnabled: models.isRegistrationEnabled,
+          identity: identityOf(config, version),
+          checkKey: (api, authorization) => access.checkKey(api, authorization),
+        })
+      }
+      return { addresses, grpc: grpc?.addresses }
+    },
+    close: async () => {
+      await Promise.all([doors.close(), grpc?.close()])
+    },
+  }
+}
+
+/** What gRPC serves of the Open Inference Protocol has none of its extensions. */
+function identityOf({ openInference }: Config, version: string) {
+  const { serverName, serverVersion = version } = openInference
+  return { name: serverName, version: serverVersion, extensions: [] }
+}
+
+function makeAccess({ listeners, security, grpc }: Config): Access {
+  return new Access({
+    tokens: security.tokens,
+    keyFile: security.keyFile,
+    keyLifeMs: security.tokenLifeMs,
+    listeners,
+    grpcManagement: grpc.isServed ? { kind: 'tcp', scheme: 'http', ...grpc.management } : undefined,
+    allowedHosts: security.allowedHosts,
+    allowedOrigin: listeners.cors.origin,
+  })
+}
+
+interface DoorParts extends Omit<EdgeParts, 'operations'> {
+  readonly management: Management
+  readonly access: Access
+  readonly tls: TlsKeys | undefined
+}
+
+/** The three HTTP APIs. */
+function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): Doors {
+  const { predictor, registry, repository, management, metrics, tls, access } = parts
+  const { listeners, models } = config
+  const { origin, methods, headers } = listeners.cors
+  const cors = Object.entries({
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': methods,
+    'access-control-allow-headers': headers,
+  }).flatMap(([name, value]) => (value ? [[name, value] as const] : []))
+  const app = {
+    logger,
+    maxRequestSize: listeners.maxRequestBytes,
+    cors: Object.fromEntries(cors),
+    countResponse: (status: number) => metrics.countResponse(status),
+  }
+  const doors = new Doors({ listeners, app, access, tls, version })
+  const { isRegistrationEnabled } = models
+  const envelope = models.envelope === 'body' ? undefined : models.envelope
+  doors.add('inference', open => {
+    const predicting = { predictor, registry, logger, envelope }
+    addInferenceRoutes(open, predicting)
+    addKserveV1Routes(open, predicting)
+    addOpenInferenceRoutes(open, { ...predicting, ...openInferenceOf(config, version), repository })
+  })
+  doors.add('management', open => {
+    addManagementRoutes(open, { registry, management, isRegistrationEnabled })
+    addRepositoryRoutes(open, { repository, logger, isRegistrationEnabled })
+  })
+  if (listeners.isMetricsServed) doors.add('metrics', open => addMetricsRoutes(open, { metrics }))
+  return doors
+}
+
+function openInferenceOf({ openInference, listeners }: Config, version: string) {
+  const { serverName, serverVersion = version, nonFinite } = openInference
+  return { serverName, serverVersion, nonFinite, maxBytes: listeners.maxRequestBytes }
+}
+
+/** Key and certificate, where an address needs them. */
+async function readTls({ listeners, security }: Config): Promise<TlsKeys | undefined> {
+  const { inference, management, metrics, isMetricsServed } = listeners
+  const used = [inference, management, ...(isMetricsServed ? [metrics] : [])]
+  const isNeeded = used.some(address => address.kind === 'tcp' && address.scheme === 'https')
+  return isNeeded ? readTlsKeys(security) : undefined
+}

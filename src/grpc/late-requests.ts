@@ -1,0 +1,40 @@
+import type * as Grpc from '@grpc/grpc-js'
+import type { ServerInterceptor } from '@grpc/grpc-js'
+import type { Logger } from '../telemetry/logger.ts'
+
+type GrpcJs = Pick<typeof Grpc, 'ServerInterceptingCall' | 'ServerListenerBuilder' | 'status'>
+
+/** A request that is not whole after this time is dropped: a slow writer must not hold memory for ever. */
+const REQUEST_TIMEOUT_MS = 300_000
+
+/** Ends calls whose first message does not arrive, and logs those that end without one. */
+export function dropLate(grpc: GrpcJs, logger: Logger, limitMs = REQUEST_TIMEOUT_MS): ServerInterceptor {
+  return ({ path }, call) => {
+    let timer: NodeJS.Timeout | undefined
+    let isThere = false
+    const arrived = () => {
+      isThere = true
+      clearTimeout(timer)
+    }
+    const listener = new grpc.ServerListenerBuilder()
+      .withOnReceiveMessage((message, next) => (arrived(), next(message)))
+      .withOnReceiveHalfClose(next => (arrived(), next()))
+      .withOnCancel(() => {
+        clearTimeout(timer)
+        if (isThere) return
+        // Cancelled, cut off, or refused by grpc-js: too large, or not compressed as it says.
+        logger.info('A call ended before its first message was read', { client: call.getPeer(), url: path })
+      })
+      .build()
+    return new grpc.ServerInterceptingCall(call, {
+      start: next => {
+        timer = setTimeout(() => {
+          const details = 'The request did not arrive in time.'
+          call.sendStatus({ code: grpc.status.DEADLINE_EXCEEDED, details })
+        }, limitMs)
+        timer.unref()
+        next(listener)
+      },
+    })
+  }
+}

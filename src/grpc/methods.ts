@@ -1,0 +1,145 @@
+import type {
+  Metadata,
+  MethodDefinition,
+  ServerDuplexStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+  UntypedHandleCall,
+  sendUnaryData,
+} from '@grpc/grpc-js'
+import { answerCall, sendEach, type Call, type CallRules } from './call.ts'
+import type { Message } from './protobuf/message.ts'
+import { fullName, type Implementation, type Method, type Service } from './service.ts'
+import { STATUS, type CallStatus } from './status.ts'
+
+/** A service with what it does and the rules for its calls. */
+export interface Served {
+  readonly service: Service
+  readonly implementation: Readonly<Record<string, (request: never, call: Call) => unknown>>
+  readonly rules: CallRules
+}
+
+export function serve<S extends Service>(
+  service: S,
+  implementation: Implementation<S>,
+  rules: CallRules,
+): Served {
+  return { service, implementation, rules }
+}
+
+/** Makes an empty grpc-js Metadata; the package is loaded only where gRPC is on. */
+export type NewMetadata = () => Metadata
+
+/** A service as grpc-js takes it: bytes in, bytes out; all else happens inside the wrapper. */
+export function toGrpcJs(
+  { service, implementation, rules }: Served,
+  newMetadata: NewMetadata,
+): {
+  definition: Record<string, MethodDefinition<Buffer, Buffer>>
+  handlers: Record<string, UntypedHandleCall>
+} {
+  const definition: Record<string, MethodDefinition<Buffer, Buffer>> = {}
+  const handlers: Record<string, UntypedHandleCall> = {}
+  for (const [name, method] of Object.entries(service.methods)) {
+    const does = implementation[name]
+    if (does === undefined) continue
+    definition[name] = {
+      path: `/${fullName(service)}/${name}`,
+      requestStream: method.kind === 'both',
+      responseStream: method.kind !== 'unary',
+      requestDeserialize: asIs,
+      requestSerialize: asIs,
+      responseDeserialize: asIs,
+      responseSerialize: asIs,
+    }
+    // What reads the request has the same type table as the method.
+    handlers[name] = toHandler(method, does as Does, { rules, newMetadata })
+  }
+  return { definition, handlers }
+}
+
+type Does = (request: unknown, call: Call) => unknown
+interface Around {
+  readonly rules: CallRules
+  readonly newMetadata: NewMetadata
+}
+
+const asIs = (bytes: Buffer) => bytes
+
+function toHandler({ kind, request, response }: Method, does: Does, around: Around): UntypedHandleCall {
+  const read = (bytes: Buffer) => request.decode(bytes)
+  const write = (value: unknown) => (response as Message<unknown>).encode(value)
+  if (kind === 'unary')
+    return unaryHandler(async (bytes, call) => write(await does(read(bytes), call)), around)
+  if (kind === 'answers') {
+    return answersHandler(
+      (bytes, call) => mapEach(does(read(bytes), call) as AsyncIterable<unknown>, write),
+      around,
+    )
+  }
+  return bothHandler((all, call) => {
+    const requests = mapEach(all, read)
+    return mapEach(does(requests, call) as AsyncIterable<unknown>, write)
+  }, around)
+}
+
+async function* mapEach<From, To>(all: AsyncIterable<From>, to: (one: From) => To): AsyncGenerator<To> {
+  for await (const one of all) yield to(one)
+}
+
+function unaryHandler(
+  does: (bytes: Buffer, call: Call) => Promise<Buffer>,
+  { rules, newMetadata }: Around,
+): UntypedHandleCall {
+  return (raw: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {
+    void respond(callback)
+
+    async function respond(send: sendUnaryData<Buffer>): Promise<void> {
+      let bytes: Buffer | undefined
+      const status = await answerCall(raw, rules, async call => {
+        bytes = await does(raw.request, call)
+      })
+      if (status.code === STATUS.ok) send(null, bytes)
+      else send(withMetadata(status, newMetadata))
+    }
+  }
+}
+
+function answersHandler(
+  does: (bytes: Buffer, call: Call) => AsyncIterable<Buffer>,
+  { rules, newMetadata }: Around,
+): UntypedHandleCall {
+  return (raw: ServerWritableStream<Buffer, Buffer>) => {
+    const answering = answerCall(raw, rules, call => sendEach(raw, does(raw.request, call), call))
+    void answering.then(status => endStream(raw, status, newMetadata))
+  }
+}
+
+function bothHandler(
+  does: (all: AsyncIterable<Buffer>, call: Call) => AsyncIterable<Buffer>,
+  { rules, newMetadata }: Around,
+): UntypedHandleCall {
+  return (raw: ServerDuplexStream<Buffer, Buffer>) => {
+    // grpc-js types what it reads as unknown; the definition above says that it is bytes.
+    const answering = answerCall(raw, rules, call =>
+      sendEach(raw, does(raw.iterator({ destroyOnReturn: false }), call), call),
+    )
+    void answering.then(status => endStream(raw, status, newMetadata))
+  }
+}
+
+function endStream(
+  raw: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
+  status: CallStatus,
+  newMetadata: NewMetadata,
+): void {
+  if (status.code === STATUS.ok) raw.end()
+  else raw.emit('error', withMetadata(status, newMetadata))
+}
+
+/** gRPC's own way to say when to try again: https://github.com/grpc/proposal/blob/master/A6-client-retries.md */
+function withMetadata({ code, details, retryAfterMs }: CallStatus, newMetadata: NewMetadata) {
+  const metadata = newMetadata()
+  if (retryAfterMs !== undefined) metadata.set('grpc-retry-pushback-ms', String(retryAfterMs))
+  return { code, details, metadata }
+}

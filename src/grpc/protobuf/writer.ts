@@ -1,0 +1,71 @@
+/** Writes protobuf's bytes into a buffer of exactly the size that was counted before. */
+export class Writer {
+  readonly bytes: Buffer
+  #at = 0
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafe(size)
+  }
+
+  /** An unsigned number of up to 32 bits. */
+  varint32(value: number): void {
+    let left = value
+    while (left > 0x7f) {
+      this.bytes[this.#at++] = (left & 0x7f) | 0x80
+      left >>>= 7
+    }
+    this.bytes[this.#at++] = left
+  }
+
+  /** A number of up to 64 bits; a negative one in two's complement. */
+  varint64(value: bigint): void {
+    let left = BigInt.asUintN(64, value)
+    while (left > 0x7fn) {
+      this.bytes[this.#at++] = Number(left & 0x7fn) | 0x80
+      left >>= 7n
+    }
+    this.bytes[this.#at++] = Number(left)
+  }
+
+  tag(number: number, wire: number): void {
+    this.varint32((number << 3) | wire)
+  }
+
+  copy(bytes: Uint8Array): void {
+    this.bytes.set(bytes, this.#at)
+    this.#at += bytes.length
+  }
+
+  text(text: string): void {
+    this.#at += this.bytes.write(text, this.#at)
+  }
+
+  float(value: number): void {
+    this.#at = this.bytes.writeFloatLE(value, this.#at)
+  }
+
+  double(value: number): void {
+    this.#at = this.bytes.writeDoubleLE(value, this.#at)
+  }
+}
+
+/** How many bytes a tag or a length takes. */
+export function varint32Size(value: number): number {
+  if (value < 0x80) return 1
+  if (value < 0x4000) return 2
+  if (value < 0x20_0000) return 3
+  return value < 0x1000_0000 ? 4 : 5
+}
+
+export function varint64Size(value: bigint): number {
+  if (value >= 0n && value < 0x1000_0000n) return varint32Size(Number(value))
+  let left = BigInt.asUintN(64, value) >> 7n
+  let size = 1
+  for (; left > 0n; left >>= 7n) size++
+  return size
+}
+
+/** The size of something with its length before it. */
+export function sized(length: number): number {
+  return varint32Size(length) + length
+}

@@ -1,0 +1,117 @@
+import { isIPv6 } from 'node:net'
+import type * as Grpc from '@grpc/grpc-js'
+import type { Server as GrpcServer, ServerCredentials, ServerOptions } from '@grpc/grpc-js'
+import { failureWith } from '../errors.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { dropLate } from './late-requests.ts'
+import { toGrpcJs, type Served } from './methods.ts'
+
+type GrpcJs = typeof Grpc
+
+/** Where gRPC listens, and how long its connections may live; ages that are undefined are without limit. */
+export interface GrpcListener {
+  readonly host: string
+  readonly port: number
+  readonly maxConnectionAgeMs: number | undefined
+  readonly maxConnectionAgeGraceMs: number | undefined
+}
+
+export interface GrpcServerOptions {
+  readonly listener: GrpcListener
+  readonly services: readonly Served[]
+  /** Largest message of a client in bytes. */
+  readonly maxRequestSize: number
+  /** PEM, where gRPC is encrypted. */
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  readonly logger: Logger
+}
+
+export interface OpenGrpcServer {
+  /** As clients take it: `127.0.0.1:7070`. */
+  readonly address: string
+  /** Lets nobody in any more, waits until all calls have been answered or the time is over, then cuts them. */
+  close(drainMs: number): Promise<void>
+}
+
+/** Calls at once on one connection; a client makes further ones wait. */
+const MAX_CALLS = 256
+/** A connection whose client does not answer a ping is dropped, one that never spoke HTTP/2 too. */
+const PING_AFTER_MS = 60_000
+const PING_PATIENCE_MS = 20_000
+
+/** Opens one gRPC listener with these services. Throws BAD_CONFIG where it cannot have its address. */
+export async function openGrpcServer(options: GrpcServerOptions): Promise<OpenGrpcServer> {
+  const { listener, services, tls, logger } = options
+  // Loaded here and not above: a server without gRPC does without it.
+  const grpc = await import('@grpc/grpc-js')
+  const server = new grpc.Server(toServerOptions(options, grpc))
+  for (const served of services) {
+    const { definition, handlers } = toGrpcJs(served, () => new grpc.Metadata())
+    server.addService(definition, handlers)
+  }
+  const port = await bind(server, listener, credentials(grpc, tls))
+  return {
+    address: toAddress({ ...listener, port }),
+    close: drainMs => close(server, drainMs, logger),
+  }
+}
+
+function toServerOptions(
+  { listener, maxRequestSize, logger }: GrpcServerOptions,
+  grpc: GrpcJs,
+): ServerOptions {
+  const { maxConnectionAgeMs, maxConnectionAgeGraceMs } = listener
+  return {
+    'grpc.max_receive_message_length': maxRequestSize,
+    'grpc.max_concurrent_streams': MAX_CALLS,
+    'grpc.keepalive_time_ms': PING_AFTER_MS,
+    'grpc.keepalive_timeout_ms': PING_PATIENCE_MS,
+    'grpc.enable_channelz': 0,
+    ...(maxConnectionAgeMs === undefined ? {} : { 'grpc.max_connection_age_ms': maxConnectionAgeMs }),
+    ...(maxConnectionAgeGraceMs === undefined
+      ? {}
+      : { 'grpc.max_connection_age_grace_ms': maxConnectionAgeGraceMs }),
+    interceptors: [dropLate(grpc, logger)],
+  }
+}
+
+function credentials({ ServerCredentials: kinds }: GrpcJs, tls: GrpcServerOptions['tls']): ServerCredentials {
+  if (tls === undefined) return kinds.createInsecure()
+  return kinds.createSsl(null, [{ private_key: tls.key, cert_chain: tls.cert }], false)
+}
+
+const toAddress = ({ host, port }: Pick<GrpcListener, 'host' | 'port'>) =>
+  `${isIPv6(host) ? `[${host}]` : host}:${port}`
+
+function bind(server: GrpcServer, listener: GrpcListener, keys: ServerCredentials): Promise<number> {
+  const address = toAddress(listener)
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, keys, (error, port) => {
+      if (error === null) resolve(port)
+      else reject(refused(address, error))
+    })
+  })
+}
+
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/EADDRINUSE/, 'something listens there already'],
+  [/EADDRNOTAVAIL/, 'this machine does not have that address'],
+  [/EACCES/, 'this process may not listen there'],
+  [/ENOTFOUND|EAI_|Name resolution/i, 'there is no host of that name'],
+]
+
+function refused(address: string, cause: Error): Error {
+  const [, reason = cause.message] = REASONS.find(([pattern]) => pattern.test(cause.message)) ?? []
+  return failureWith({ cause }, 'BAD_CONFIG', `Cannot listen for gRPC on ${address}: ${reason}.`)
+}
+
+async function close(server: GrpcServer, drainMs: number, logger: Logger): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(() => {
+    logger.warn('gRPC calls were still open when the drain time was over; their connections are cut')
+    server.forceShutdown()
+  }, drainMs)
+  server.tryShutdown(() => resolve())
+  await promise
+  clearTimeout(timer)
+}

@@ -1,0 +1,52 @@
+/** The classification extension: an output as its best classes, `value:index` each. */
+import { failure } from '../errors.ts'
+import { packBytes } from '../inference/infer-input.ts'
+import type { WireTensor } from '../runtime/datatype.ts'
+import { elementsOf, shortestSingle } from './tensor-json-writer.ts'
+
+const MAX_ELEMENTS = 1_000_000
+const NUMERIC = {
+  FP32: Float32Array,
+  FP64: Float64Array,
+  INT8: Int8Array,
+  UINT8: Uint8Array,
+  INT16: Int16Array,
+  UINT16: Uint16Array,
+  INT32: Int32Array,
+  UINT32: Uint32Array,
+} as const
+
+/** BYTES of [rows, count], or [count] for a tensor of one axis. Throws BAD_REQUEST for an output that has no classes. */
+export function classify({ name, datatype, shape, data }: WireTensor, count: number): WireTensor {
+  if (!Object.hasOwn(NUMERIC, datatype)) {
+    throw failure(
+      'BAD_REQUEST',
+      `output '${name}' of ${datatype} has no classes: expected numbers of 32 bits or FP64`,
+    )
+  }
+  // Object.hasOwn has shown that the key exists; the compiler does not narrow by it.
+  const scores: Scores = elementsOf<Scores>(NUMERIC[datatype as keyof typeof NUMERIC], data)
+  const [rows = 1] = shape.length < 2 ? [1] : shape
+  const width = rows === 0 ? 0 : scores.length / rows
+  const kept = Math.min(count, width)
+  if (rows * kept > MAX_ELEMENTS) {
+    throw failure(
+      'BAD_REQUEST',
+      `classification of output '${name}' exceeds the maximum allowed ${MAX_ELEMENTS} elements`,
+    )
+  }
+  const print = datatype === 'FP32' ? shortestSingle : String
+  const elements = Array.from({ length: rows }, (_, row) =>
+    best(scores.subarray(row * width, (row + 1) * width), kept, print),
+  )
+  const shown = shape.length < 2 ? [kept] : [rows, kept]
+  return { name, datatype: 'BYTES', shape: shown, data: packBytes(elements.flat()) }
+}
+
+type Scores = InstanceType<(typeof NUMERIC)[keyof typeof NUMERIC]>
+
+/** The highest scores first, of equal ones the first. */
+function best(scores: Scores, count: number, print: (score: number) => string): Uint8Array[] {
+  const order = Array.from(scores.keys()).toSorted((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0))
+  return order.slice(0, count).map(index => Buffer.from(`${print(scores[index] ?? 0)}:${index}`))
+}

@@ -1,0 +1,127 @@
+/** One inference of the Open Inference Protocol over HTTP: body to tensors, tensors to body. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { failure } from '../errors.ts'
+import { findModel, RAW_INPUT } from '../inference/model-metadata.ts'
+import { countElements, makeTensor, packBytes } from '../inference/infer-input.ts'
+import type { Predictor } from '../inference/predictor.ts'
+import type { Registry } from '../models/registry.ts'
+import { DATATYPES, datatypeOf, type WireTensor } from '../runtime/datatype.ts'
+import type { TensorInfo } from '../runtime/tensor.ts'
+import { classify } from './classification.ts'
+import { clientGone } from './client-gone.ts'
+import { readInferRequest, splitBody, type InferRequest } from './infer-request.ts'
+import { writeInferResponse } from './infer-response.ts'
+import { chooseEncoding, deflateBody, inflateBody } from './inflate.ts'
+import { joinHeaders } from './body.ts'
+import type { NonFinite } from './tensor-json-writer.ts'
+
+export interface InferOptions {
+  readonly predictor: Predictor
+  readonly registry: Registry
+  /** Of a body after its Content-Encoding. */
+  readonly maxBytes: number
+  readonly nonFinite: NonFinite
+}
+
+export interface InferExchange {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly model: string
+  readonly version?: string | undefined
+}
+
+const HEADER_LENGTH = 'inference-header-content-length'
+const NOTHING = Buffer.alloc(0)
+const US_PER_MS = 1000
+/** A smaller answer is not worth compressing. */
+const MIN_PACKED_BYTES = 1024
+
+export async function inferOverHttp(options: InferOptions, exchange: InferExchange): Promise<FastifyReply> {
+  const { request, reply, model, version } = exchange
+  const { tensors, outputs, ...asked } = await readRequest(options, exchange)
+  const inference = await options.predictor.infer({
+    model,
+    version,
+    requestId: request.id,
+    headers: joinHeaders(request.headers),
+    tensors,
+    outputs: outputs.map(({ name }) => name),
+    isGone: clientGone(request),
+    ...timeoutOf(asked),
+  })
+  const wanted = new Map(outputs.map(output => [output.name, output]))
+  const classified = inference.tensors.map(tensor => {
+    const classes = wanted.get(tensor.name)?.classes
+    return classes === undefined ? tensor : classify(tensor, classes)
+  })
+  const { body, headerLength } = writeInferResponse(
+    { ...inference, tensors: classified },
+    {
+      id: asked.id,
+      isBinary: name => wanted.get(name)?.isBinary ?? asked.isBinaryOutput,
+      nonFinite: options.nonFinite,
+    },
+  )
+  if (headerLength !== undefined) reply.header(HEADER_LENGTH, String(headerLength))
+  reply.header('content-type', headerLength === undefined ? 'application/json' : 'application/octet-stream')
+  return sendPacked(request, reply, body)
+}
+
+async function readRequest(
+  options: InferOptions,
+  { request, model, version }: InferExchange,
+): Promise<InferRequest> {
+  const { headers } = request
+  const sent = request.body instanceof Buffer ? request.body : NOTHING
+  const body = await inflateBody(sent, headers['content-encoding'], options.maxBytes)
+  const header = headers[HEADER_LENGTH]
+  const parts = splitBody(body, Array.isArray(header) ? header.join() : header)
+  if (parts !== undefined) return readInferRequest(parts.json, parts.binary)
+  const { graph } = findModel(options.registry, model, version).pool
+  const tensors = [rawTensor(body, graph?.inputs, model)]
+  return { id: undefined, parameters: {}, tensors, outputs: [], isBinaryOutput: true }
+}
+
+/** A body that is nothing but the data of the only input; its one variable axis follows from the number of bytes. */
+function rawTensor(body: Buffer, inputs: readonly TensorInfo[] | undefined, model: string): WireTensor {
+  if (inputs === undefined) return makeTensor(RAW_INPUT, packBytes([body]))
+  const [only, ...others] = inputs
+  if (only === undefined || others.length > 0) {
+    throw failure(
+      'BAD_REQUEST',
+      `This protocol is restricted to models with one input; model '${model}' has ${inputs.length}`,
+    )
+  }
+  const datatype = datatypeOf(only.type)
+  const head = { name: only.name, datatype }
+  if (datatype === 'BYTES') return makeTensor({ ...head, shape: only.shape.map(() => 1) }, packBytes([body]))
+  const variable = only.shape.flatMap((axis, index) => (typeof axis === 'string' ? [index] : []))
+  // The first axis is the rows, of which this is one, where another one has to be found out.
+  const found = variable.length > 1 && variable[0] === 0 ? variable.slice(1) : variable
+  if (found.length > 1) {
+    throw failure(
+      'BAD_REQUEST',
+      `This protocol is restricted to inputs with one variable axis; '${only.name}' has more`,
+    )
+  }
+  const fixed = only.shape.map(axis => (typeof axis === 'number' ? axis : 1))
+  const bytesPerSlice = countElements(only.name, fixed) * DATATYPES[datatype].bytes
+  const size = bytesPerSlice === 0 ? 0 : Math.floor(body.length / bytesPerSlice)
+  return makeTensor({ ...head, shape: fixed.map((axis, index) => (index === found[0] ? size : axis)) }, body)
+}
+
+/** The client's own limit, in microseconds. */
+function timeoutOf({ parameters }: Pick<InferRequest, 'parameters'>): { timeoutMs?: number } {
+  const { timeout } = parameters
+  if (timeout === undefined || timeout === 0) return {}
+  if (typeof timeout === 'number' && timeout > 0) return { timeoutMs: timeout / US_PER_MS }
+  throw failure('BAD_REQUEST', "Unable to parse 'timeout': expected microseconds >= 0")
+}
+
+async function sendPacked(request: FastifyRequest, reply: FastifyReply, body: Buffer): Promise<FastifyReply> {
+  const accepted = request.headers['accept-encoding']
+  const encoding = body.length < MIN_PACKED_BYTES ? undefined : chooseEncoding(accepted?.toString())
+  if (encoding === undefined) return reply.send(body)
+  reply.header('content-encoding', encoding)
+  return reply.send(await deflateBody(body, encoding))
+}

@@ -1,0 +1,121 @@
+/** The `data` of a tensor as JSON, flat: floats in the fewest digits that read back as the same value. */
+import { failure } from '../errors.ts'
+import { unpackBytes } from '../inference/infer-input.ts'
+import type { WireTensor } from '../runtime/datatype.ts'
+
+/** What stands for NaN and the infinities: bare tokens, null, strings, or a refusal. */
+export type NonFinite = 'token' | 'null' | 'string' | 'error'
+
+export interface TensorJson {
+  /** The list, as JSON. */
+  readonly data: string
+  /** The elements were not text: they are base64. */
+  readonly isBase64: boolean
+}
+
+export function writeTensorJson(tensor: WireTensor, nonFinite: NonFinite): TensorJson {
+  if (tensor.datatype === 'BYTES') return writeTexts(tensor)
+  return { data: `[${writeNumbers(tensor, nonFinite)}]`, isBase64: false }
+}
+
+const ELEMENTS = {
+  UINT8: Uint8Array,
+  INT8: Int8Array,
+  UINT16: Uint16Array,
+  INT16: Int16Array,
+  UINT32: Uint32Array,
+  INT32: Int32Array,
+  UINT64: BigUint64Array,
+  INT64: BigInt64Array,
+  FP32: Float32Array,
+  FP64: Float64Array,
+} as const
+
+type Numbers = InstanceType<(typeof ELEMENTS)[keyof typeof ELEMENTS]>
+
+function writeNumbers({ name, datatype, data }: WireTensor, nonFinite: NonFinite): string {
+  if (datatype === 'BOOL') return Array.from(data, flag => flag !== 0).join(',')
+  if (datatype === 'FP16' || datatype === 'BF16' || datatype === 'BYTES') {
+    throw failure(
+      'BAD_REQUEST',
+      `output '${name}': ${datatype} cannot be sent as JSON, ask for it as binary_data`,
+    )
+  }
+  const values = elementsOf<Numbers>(ELEMENTS[datatype], data)
+  if (values instanceof Float32Array) return writeFloats(values, shortestSingle, { name, nonFinite })
+  if (values instanceof Float64Array) return writeFloats(values, String, { name, nonFinite })
+  return values.join(',')
+}
+
+/** The elements of a tensor's data; copied where they do not lie as the type needs them. */
+export function elementsOf<T>(
+  Elements: (new (buffer: ArrayBuffer, offset: number, length: number) => T) & { BYTES_PER_ELEMENT: number },
+  data: Uint8Array,
+): T {
+  const size = Elements.BYTES_PER_ELEMENT
+  const bytes = data.byteOffset % size === 0 ? data : new Uint8Array(data)
+  // Bytes of a message never lie in shared memory.
+  return new Elements(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / size)
+}
+
+function writeFloats(
+  values: Float32Array | Float64Array,
+  print: (value: number) => string,
+  { name, nonFinite }: { name: string; nonFinite: NonFinite },
+): string {
+  const parts: string[] = Array.from({ length: values.length })
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? 0
+    parts[index] = Number.isFinite(value) ? print(value) : writeNonFinite(value, name, nonFinite)
+  }
+  return parts.join(',')
+}
+
+function writeNonFinite(value: number, name: string, nonFinite: NonFinite): string {
+  if (nonFinite === 'token') return String(value)
+  if (nonFinite === 'null') return 'null'
+  if (nonFinite === 'string') return `"${value}"`
+  throw failure(
+    'NOT_SERVED',
+    `output '${name}' holds ${value}, which JSON cannot say; ask for it as binary_data`,
+  )
+}
+
+const POWERS = Float64Array.from({ length: 14 }, (_, exponent) => 10 ** exponent)
+
+/** Singles of this size have at most 13 decimals, and few digits in front of them. */
+const [SMALLEST_USUAL, LARGEST_USUAL] = [1e-4, 1e8]
+
+/** The shortest decimal that is read as this single. */
+export function shortestSingle(value: number): string {
+  if (Object.is(value, -0)) return '-0'
+  const size = Math.abs(value)
+  if (size < LARGEST_USUAL && Number.isInteger(value)) return String(value)
+  const most = size >= SMALLEST_USUAL && size < LARGEST_USUAL ? POWERS.length - 1 : 0
+  for (let digits = 1; digits <= most; digits++) {
+    const power = POWERS[digits] ?? 1
+    const rounded = Math.round(value * power) / power
+    if (Math.fround(rounded) === value) return String(rounded)
+  }
+  return shortestByPrecision(value)
+}
+
+function shortestByPrecision(value: number): string {
+  for (let precision = 1; precision <= 9; precision++) {
+    const rounded = Number(value.toPrecision(precision))
+    if (Math.fround(rounded) === value) return String(rounded)
+  }
+  return String(value)
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function writeTexts({ data }: WireTensor): TensorJson {
+  const elements = unpackBytes(data)
+  try {
+    return { data: JSON.stringify(elements.map(element => utf8.decode(element))), isBase64: false }
+  } catch {
+    const texts = elements.map(element => Buffer.from(element).toString('base64'))
+    return { data: JSON.stringify(texts), isBase64: true }
+  }
+}
