@@ -51,7 +51,7 @@ export function managementService({
       })
       return { msg: status }
     },
-    SetDefault: request => {
+    SetDefault: async request => {
       const version = text(request.model_version)
       if (version === undefined) throw failure('MISSING_PARAMETER', 'model_version')
       return { msg: (await management.setDefault(modelOf(request), version)).status }
