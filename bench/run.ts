@@ -1,6 +1,7 @@
 /** `npm run bench -- [NAME...] [--json] [--quick]`: runs the named benchmarks, or all; progress goes to standard error. */
 import { parseArgs } from 'node:util'
 import { bench as hop } from './hop.ts'
+import { bench as importing } from './import.ts'
 import { bench as http } from './http.ts'
 import { bench as latency } from './latency.ts'
 import { bench as oip } from './oip.ts'
@@ -8,7 +9,7 @@ import { describeMachine, showMachine } from './support/machine.ts'
 import { showTable } from './support/table.ts'
 import type { Bench, BenchOptions, Report } from './support/bench.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { http, latency, hop, oip }
+const BENCHES: Readonly<Record<string, Bench>> = { http, latency, hop, oip, import: importing }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

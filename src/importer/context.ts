@@ -1,3 +1,4 @@
+import { dtype } from './dtypes.ts'
 import { GraphBuilder, type Kind } from './graph.ts'
 import type { InputSpec } from './inputs.ts'
 import { Journal } from './journal.ts'
@@ -34,6 +35,10 @@ export class Context {
   }
 
   op(type: string, inputs: readonly (Ref | undefined)[], kind: Kind, attributes: Attributes = {}): Ref {
+    if (kind.dtype === dtype.float16 || kind.dtype === dtype.bfloat16)
+      this.warn(
+        'parts of the model are in half precision; ONNX Runtime may compute them in float32, which rounds less',
+      )
     return this.g.op(type, inputs, kind, attributes)
   }
 

@@ -79,21 +79,29 @@ export class StoredTensor {
   }
 
   #gather(source: Buffer, width: number): Buffer {
-    const target = Buffer.allocUnsafe(this.byteLength)
+    const target = Buffer.alloc(this.byteLength)
+    const [from, to] = [wordsOf(source, width), wordsOf(target, width)]
+    const [rows = 1, columns = 1] = this.shape.slice(-2)
+    const [down = 0, right = 0] = this.strides.slice(-2)
+    if (this.shape.length === 2) copyMatrix(from, to, { rows, columns, down, right })
+    else this.#walk(from, to)
+    return target
+  }
+
+  #walk(from: Words, to: Words): void {
     const index = this.shape.map(() => 0)
-    let from = 0
-    for (let at = 0; at < target.length; at += width) {
-      source.copy(target, at, from * width, (from + 1) * width)
+    let at = 0
+    for (let done = 0; done < to.length; done++) {
+      to[done] = from[at] ?? 0
       for (let axis = this.shape.length - 1; axis >= 0; axis--) {
         const [stride, size] = [this.strides[axis] ?? 0, this.shape[axis] ?? 1]
-        from += stride
+        at += stride
         index[axis] = (index[axis] ?? 0) + 1
         if ((index[axis] ?? 0) < size) break
-        from -= stride * size
+        at -= stride * size
         index[axis] = 0
       }
     }
-    return target
   }
 
   #check(): void {
@@ -111,6 +119,50 @@ export class StoredTensor {
         `a tensor of shape [${shape.join(', ')}] repeats its small storage ${shown(storage.key)} too often`,
       )
   }
+}
+
+type Words = Uint8Array | Uint16Array | Uint32Array
+
+const WORDS: Readonly<Record<number, typeof Uint8Array | typeof Uint16Array | typeof Uint32Array>> = {
+  2: Uint16Array,
+  4: Uint32Array,
+}
+
+/** The bytes as numbers of their width, to be copied as they are. `source` must begin at a multiple of the width. */
+function wordsOf(source: Buffer, width: number): Words {
+  const bytes = source.byteOffset % width === 0 ? source : Buffer.from(new Uint8Array(source).buffer)
+  // Copies look the same for bigint: the elements go from array to array as they are. As floats, some would change.
+  const make = (width === 8 ? BigUint64Array : (WORDS[width] ?? Uint8Array)) as unknown as typeof Uint32Array
+  return new make(bytes.buffer, bytes.byteOffset, bytes.byteLength / width)
+}
+
+interface Matrix {
+  readonly rows: number
+  readonly columns: number
+  /** How far apart neighbours stand in the source. */
+  readonly down: number
+  readonly right: number
+}
+
+const BLOCK = 32
+
+/** In small squares, so that both sides stay in the processor's cache. */
+function copyMatrix(from: Words, to: Words, matrix: Matrix): void {
+  for (let top = 0; top < matrix.rows; top += BLOCK)
+    for (let left = 0; left < matrix.columns; left += BLOCK) copySquare(from, to, matrix, { top, left })
+}
+
+function copySquare(
+  from: Words,
+  to: Words,
+  matrix: Matrix,
+  { top, left }: { top: number; left: number },
+): void {
+  const { rows, columns, down, right } = matrix
+  const [bottom, end] = [Math.min(top + BLOCK, rows), Math.min(left + BLOCK, columns)]
+  for (let row = top; row < bottom; row++)
+    for (let column = left; column < end; column++)
+      to[row * columns + column] = from[row * down + column * right] ?? 0
 }
 
 /** The elements of a small tensor as numbers (bigint for integers). Refuses types that have no numbers here. */

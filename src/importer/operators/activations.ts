@@ -7,11 +7,11 @@ import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
 import type { Attributes } from '../scope.ts'
 import { floorDivInts, modInts } from '../sym.ts'
-import { add, div, floating, mul, number, sub, toFloating, unary, where } from './pointwise.ts'
+import { add, div, floating, inFloat32, mul, number, sub, toFloating, unary, where } from './pointwise.ts'
 
 function withAttributes(c: Context, type: string, ref: Ref, attributes: Attributes): Ref {
   if (!isFloating(ref.dtype)) refuse('it needs a floating-point tensor')
-  return c.op(type, [ref], { dtype: ref.dtype, shape: ref.shape }, attributes)
+  return inFloat32(c, ref, x => c.op(type, [x], { dtype: x.dtype, shape: x.shape }, attributes))
 }
 
 const greater = (c: Context, x: Ref, limit: number): Ref =>
@@ -57,8 +57,8 @@ export function softplus(c: Context, x: Ref, beta = 1, limit = 20): Ref {
   return where(c, greater(c, scaled, limit), x, beta === 1 ? smooth : div(c, smooth, beta))
 }
 
-export function silu(c: Context, x: Ref): Ref {
-  return elementwise(c, 'Mul', [x, unary(c, 'Sigmoid', x)])
+export function silu(c: Context, ref: Ref): Ref {
+  return inFloat32(c, ref, x => elementwise(c, 'Mul', [x, unary(c, 'Sigmoid', x)]))
 }
 
 function mish(c: Context, x: Ref): Ref {
@@ -118,14 +118,16 @@ function hardshrink(c: Context, a: Arguments): Ref {
 function softshrink(c: Context, a: Arguments): Ref {
   const x = a.ref('self')
   const limit = a.float('lambd')
-  const low = where(c, less(c, x, -limit), add(c, x, limit), number(c, x, 0))
+  const low = where(c, less(c, x, -limit), add(c, x, limit), mul(c, x, 0))
   return where(c, greater(c, x, limit), sub(c, x, limit), low)
 }
 
 function threshold(c: Context, a: Arguments): Ref {
   const x = a.ref('self')
   const value = number(c, x, a.float('value'))
-  return where(c, greater(c, x, a.float('threshold')), x, value)
+  const low = elementwise(c, 'LessOrEqual', [x, number(c, x, a.float('threshold'))], dtype.bool)
+  // What is not a number stays: it is not below the threshold.
+  return where(c, low, value, x)
 }
 
 function hardtanh(c: Context, a: Arguments): Ref {

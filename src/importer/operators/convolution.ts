@@ -1,11 +1,12 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
-import { isFloating } from '../dtypes.ts'
-import { reshape, showShape, sizeAt, squeeze, staticSize, unsqueeze } from '../emit.ts'
+import { dtype, isFloating } from '../dtypes.ts'
+import { cast, reshape, showShape, sizeAt, squeeze, staticSize, unsqueeze } from '../emit.ts'
 import type { Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
 import { addInts, floorDivInts, mulInts, sameInt, show, subInts, type Int } from '../sym.ts'
+import { inFloat32 } from './pointwise.ts'
 
 interface Geometry {
   readonly stride: readonly number[]
@@ -35,10 +36,18 @@ function batched(c: Context, parts: Parts, work: (parts: Parts) => Ref): Ref {
   const { input, weight } = parts
   if (!isFloating(input.dtype)) return refuse('it needs a floating-point tensor')
   if (input.dtype !== weight.dtype) return refuse('its input and its weight have different types')
+  if (input.dtype === dtype.float64) return narrowed(c, parts, work)
   if (input.rank === weight.rank) return work(parts)
   if (input.rank !== weight.rank - 1)
     return refuse(`its input has the shape ${showShape(input.shape)}, its weight ${showShape(weight.shape)}`)
   return squeeze(c, work({ ...parts, input: unsqueeze(c, input, [0]) }), [0])
+}
+
+/** ONNX Runtime convolves float32 only. */
+function narrowed(c: Context, { input, weight, bias }: Parts, work: (parts: Parts) => Ref): Ref {
+  const narrow = (ref: Ref) => cast(c, ref, dtype.float32)
+  const parts = { weight: narrow(weight), bias: bias === undefined ? undefined : narrow(bias) }
+  return inFloat32(c, input, x => batched(c, { input: x, ...parts }, work))
 }
 
 function checkChannels(input: Ref, channels: Int): void {

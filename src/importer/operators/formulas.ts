@@ -45,7 +45,9 @@ function logAddExp(c: Context, a: Arguments): Ref {
   const [x, y] = promoted(c, a)
   const top = elementwise(c, 'Max', [x, y])
   const distance = unary(c, 'Neg', unary(c, 'Abs', elementwise(c, 'Sub', [x, y])))
-  return elementwise(c, 'Add', [top, unary(c, 'Log', add(c, unary(c, 'Exp', distance), 1))])
+  const sum = elementwise(c, 'Add', [top, unary(c, 'Log', add(c, unary(c, 'Exp', distance), 1))])
+  const infinite = c.op('IsInf', [top], { dtype: dtype.bool, shape: top.shape })
+  return where(c, infinite, top, sum)
 }
 
 function xlogy(c: Context, a: Arguments): Ref {

@@ -85,10 +85,8 @@ function heaviside(c: Context, a: Arguments): Ref {
   const [x, values] = promoted(c, a, ['self', 'values'])
   if (!isFloating(x.dtype)) return refuse('it is supported for fractions only')
   const zero = number(c, x, 0)
-  const missing = c.op('IsNaN', [x], { dtype: dtype.bool, shape: x.shape })
-  const step = where(c, elementwise(c, 'Less', [x, zero], dtype.bool), zero, number(c, x, 1))
-  const result = where(c, elementwise(c, 'Equal', [x, zero], dtype.bool), values, step)
-  return where(c, missing, x, result)
+  const step = cast(c, elementwise(c, 'Greater', [x, zero], dtype.bool), x.dtype)
+  return where(c, elementwise(c, 'Equal', [x, zero], dtype.bool), values, step)
 }
 
 /** The vector product along an axis of three. */

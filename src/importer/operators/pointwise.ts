@@ -33,11 +33,14 @@ const NARROW = new Set([
 /** A function with fractions: float64 goes through float32 where ONNX Runtime knows no better. */
 export function floating(c: Context, type: string, ref: Ref): Ref {
   const input = toFloating(c, ref)
-  if (input.dtype === dtype.float64 && NARROW.has(type)) {
-    c.warn(`${type} of float64 is computed in float32`)
-    return cast(c, unary(c, type, cast(c, input, dtype.float32)), dtype.float64)
-  }
-  return unary(c, type, input)
+  return NARROW.has(type) ? inFloat32(c, input, x => unary(c, type, x)) : unary(c, type, input)
+}
+
+/** Does `work` in float32 for float64, where ONNX Runtime has no other. */
+export function inFloat32(c: Context, ref: Ref, work: (ref: Ref) => Ref): Ref {
+  if (ref.dtype !== dtype.float64) return work(ref)
+  c.warn('parts of the model that are in float64 are computed in float32')
+  return cast(c, work(cast(c, ref, dtype.float32)), dtype.float64)
 }
 
 const float =
@@ -173,7 +176,11 @@ function logit(c: Context, x: Ref, a: Arguments): Ref {
 
 function sign(c: Context, a: Arguments): Ref {
   const ref = a.ref('self')
-  return ref.dtype === dtype.bool ? ref : unary(c, 'Sign', ref)
+  if (!isFloating(ref.dtype)) return ref.dtype === dtype.bool ? ref : unary(c, 'Sign', ref)
+  const side = (type: string) =>
+    cast(c, elementwise(c, type, [ref, number(c, ref, 0)], dtype.bool), ref.dtype)
+  // What is not a number has the sign 0.
+  return sub(c, side('Greater'), side('Less'))
 }
 
 export const reciprocal = (c: Context, x: Ref): Ref => div(c, number(c, x, 1), x)
@@ -200,7 +207,9 @@ export const pointwise: Operators = {
   square: (c, a) => elementwise(c, 'Mul', [a.ref('self'), a.ref('self')]),
   sin: float('Sin'),
   cos: float('Cos'),
-  tan: float('Tan'),
+  tan: formula((c, x) =>
+    x.dtype === dtype.float64 ? div(c, unary(c, 'Sin', x), unary(c, 'Cos', x)) : unary(c, 'Tan', x),
+  ),
   asin: float('Asin'),
   arcsin: float('Asin'),
   acos: float('Acos'),
