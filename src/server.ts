@@ -11,7 +11,9 @@ import { claimWorkDir } from './archive/work-dir.ts'
 import type { Config } from './config/config.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
+import { failure } from './errors.ts'
 import { Access } from './http/access.ts'
+import { corsHeaders } from './http/cors.ts'
 import { Doors, type Addresses } from './http/doors.ts'
 import { addInferenceRoutes } from './http/inference.ts'
 import { addManagementRoutes } from './http/management.ts'
@@ -44,6 +46,8 @@ export interface ServerOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where snapshots go, and the configuration for them; undefined: none are written. */
   readonly snapshots?: LoadedConfig['snapshots']
+  /** Ends a start that is under way: it throws SHUTTING_DOWN when all that it made is gone again. */
+  readonly signal?: AbortSignal
 }
 
 export interface Server {
@@ -66,12 +70,8 @@ const WORKER_MEMORY_SHARE = 0.8
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, logger, version } = options
-  const limits = await readCpuLimits()
-  const cpu = {
-    ...limits,
-    ...planCpu({ ...limits, workers: config.workers.isDebug ? 1 : config.workers.perModel }),
-  }
-
+  const { stopping, refuseWork } = stoppingAt(options.signal)
+  const cpu = await planFor(config)
   const tls = await readTls(config)
 
   // Telemetry.
@@ -87,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const predictor = new Predictor({ registry, telemetry, tracing, logger })
   const snapshots = recordSnapshots(options, registry)
   const operations = new ModelOperations({
-    deps: registerDeps(options, { cpu, workDir, registry, telemetry }),
+    deps: registerDeps(options, { cpu, workDir, registry, telemetry, stopping }),
     unregisterTimeoutMs: config.workers.unregisterTimeoutMs,
     onChange: () => snapshots?.changed(),
   })
@@ -96,7 +96,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const doors = openDoors(options, { predictor, registry, operations, metrics, tls })
 
   const stop = async (): Promise<void> => {
+    refuseWork() // Downloads end, which doors would wait for, and no model comes any more.
     await doors.close()
+    await operations.registered()
     await snapshots?.stopping()
     await Promise.all(registry.all().map(model => model.close()))
     host?.stop()
@@ -110,20 +112,29 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     // do: /ping answers, and predictions wait in their queues.
     const { registered, refused } = await loadModels(config.models, operations)
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
+    stopping.throwIfAborted()
     const addresses = await doors.open()
     await snapshots?.started()
-    return {
-      addresses,
-      cpu,
-      registry,
-      refused,
-      settled: Promise.allSettled(registered.map(({ ready }) => ready)).then(() => {}),
-      stop,
-    }
+    const settled = Promise.allSettled(registered.map(({ ready }) => ready)).then(() => {})
+    return { addresses, cpu, registry, refused, settled, stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** What refuses work once the server stops, which it does by itself at this signal. */
+function stoppingAt(signal: AbortSignal | undefined): { stopping: AbortSignal; refuseWork: () => void } {
+  const controller = new AbortController()
+  const refuseWork = () => controller.abort(failure('SHUTTING_DOWN'))
+  signal?.addEventListener('abort', refuseWork)
+  if (signal?.aborted) refuseWork()
+  return { stopping: controller.signal, refuseWork }
+}
+
+async function planFor({ workers }: Config): Promise<CpuLimits & CpuPlan> {
+  const limits = await readCpuLimits()
+  return { ...limits, ...planCpu({ ...limits, workers: workers.isDebug ? 1 : workers.perModel }) }
 }
 
 /** Tidies up after downloads that were cut off, and warns of rules that let anything in. */
@@ -174,26 +185,20 @@ interface EdgeParts {
 function openDoors({ config, logger, version }: ServerOptions, parts: EdgeParts): Doors {
   const { predictor, registry, operations, metrics, tls } = parts
   const { listeners, security, models } = config
-  const { origin, methods, headers } = listeners.cors
-  const cors = Object.entries({
-    'access-control-allow-origin': origin,
-    'access-control-allow-methods': methods,
-    'access-control-allow-headers': headers,
-  }).flatMap(([name, value]) => (value ? [[name, value] as const] : []))
   const access = new Access({
     tokens: security.tokens,
     keyFile: security.keyFile,
     keyLifeMs: security.tokenLifeMs,
     listeners,
     allowedHosts: security.allowedHosts,
-    allowedOrigin: origin,
+    allowedOrigin: listeners.cors.origin,
   })
   const { message, isGrave = false } = access.describe() ?? {}
   if (message !== undefined) logger[isGrave ? 'warn' : 'info'](message)
   const app = {
     logger,
     maxRequestSize: listeners.maxRequestBytes,
-    cors: Object.fromEntries(cors),
+    cors: corsHeaders(listeners.cors),
     countResponse: (status: number) => metrics.countResponse(status),
   }
   const doors = new Doors({ listeners, app, access, tls, version })
@@ -217,14 +222,17 @@ interface Parts {
   readonly workDir: string
   readonly registry: Registry
   readonly telemetry: ModelTelemetry
+  readonly stopping: AbortSignal
 }
 
-function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetry }: Parts): RegisterDeps {
+function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
+  const { cpu, workDir, registry, telemetry, stopping } = parts
   const { config, logger } = options
   const openPort = config.workers.isDebug ? inlinePorts(options) : processPorts(options)
   let lastWorker = config.workers.firstNumber - 1
   return {
     registry,
+    stopping,
     workDir,
     openPort,
     locate: {
@@ -254,6 +262,7 @@ function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetr
     },
     nextWorkerId: () => String(++lastWorker),
     observe: (name, version) => telemetry.observe(name, version),
+    warn: (message, fields) => logger.warn(message, fields),
   }
 }
 

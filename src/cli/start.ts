@@ -1,8 +1,9 @@
 import { constants } from 'node:os'
+import { Failure } from '../errors.ts'
 import { helpText } from '../config/help.ts'
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import { startServer, type Server } from '../server.ts'
-import { createLogger, type RootLogger } from '../telemetry/logger.ts'
+import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { announce } from './banner.ts'
 import { startInBackground, stopBackground } from './background.ts'
 import type { Command, CommandIo } from './command.ts'
@@ -40,7 +41,11 @@ async function serve(loaded: LoadedConfig, version: string, io: CommandIo): Prom
   const logger = createLogger(config.logging)
   for (const warning of warnings) logger.warn(warning)
   logger.debug('Configuration', { values: loaded.describe(), sources: loaded.sources })
-  const stopped = untilSignal()
+  const stopping = new AbortController()
+  const stopped = untilSignal().then(signal => {
+    obey(signal, logger)
+    stopping.abort()
+  })
   let server: Server
   try {
     server = await startServer({
@@ -50,24 +55,25 @@ async function serve(loaded: LoadedConfig, version: string, io: CommandIo): Prom
       version,
       env: process.env,
       snapshots: loaded.snapshots,
+      signal: stopping.signal,
     })
   } catch (error) {
     await logger.flush()
+    if (error instanceof Failure && error.code === 'SHUTTING_DOWN') return 0 // As it was asked to.
     throw error
   }
   process.send?.({ started: server.addresses }) // To the launcher, when started in the background.
   // A signal during a slow load ends the server then and there.
   await Promise.race([server.settled, stopped])
-  await announce({ server, version, config, logger, io })
-  const signal = await stopped
-  return end(server, logger, signal)
-}
-
-async function end(server: Server, logger: RootLogger, signal: NodeJS.Signals): Promise<number> {
-  logger.info(`Stopping on ${signal}: requests in flight are finished first; a second signal ends at once`)
-  for (const again of SIGNALS) process.once(again, () => process.exit(128 + constants.signals[again]))
+  if (!stopping.signal.aborted) await announce({ server, version, config, logger, io })
+  await stopped
   await server.stop()
   return 0
+}
+
+function obey(signal: NodeJS.Signals, logger: Logger): void {
+  logger.info(`Stopping on ${signal}: requests in flight are finished first; a second signal ends at once`)
+  for (const again of SIGNALS) process.once(again, () => process.exit(128 + constants.signals[again]))
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const

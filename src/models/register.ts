@@ -29,7 +29,9 @@ export interface RegisterRequest {
 /** What a registration needs of the server around it. */
 export interface RegisterDeps {
   readonly registry: Registry
-  readonly locate: LocateOptions
+  /** Aborted when the server stops, with SHUTTING_DOWN as its reason: nothing is registered from then on. */
+  readonly stopping: AbortSignal
+  readonly locate: Omit<LocateOptions, 'signal'>
   /** Where archives are unpacked. */
   readonly workDir: string
   readonly handlersDir: string
@@ -49,6 +51,8 @@ export interface RegisterDeps {
   nextWorkerId(): string
   openPort(order: LoadOrder, readable: readonly string[], worker: string): WorkerPort
   observe(name: string, version: string): ModelObserver
+  /** Tells people of what is no error. */
+  warn(message: string, fields: Readonly<Record<string, unknown>>): void
 }
 
 export interface Registered {
@@ -63,6 +67,7 @@ export interface Registered {
 /**
  * Registers one version of a model: finds the archive, opens it, claims the name, decides handler and settings, adds
  * the model to the registry and starts its workers. Where a step throws, the steps before it are undone in reverse.
+ * Throws SHUTTING_DOWN where the server is stopped meanwhile.
  */
 export async function registerModel(request: RegisterRequest, deps: RegisterDeps): Promise<Registered> {
   const undo: (() => unknown)[] = []
@@ -70,7 +75,7 @@ export async function registerModel(request: RegisterRequest, deps: RegisterDeps
     for (const step of undo.splice(0).toReversed()) await step()
   }
   try {
-    const { path, remove } = await locateArchive(request.url, deps.locate)
+    const { path, remove } = await locateArchive(request.url, { ...deps.locate, signal: deps.stopping })
     undo.push(() => remove?.())
     const archive = await openArchive(path, { workDir: deps.workDir })
     undo.push(() => archive.release())
@@ -80,6 +85,9 @@ export async function registerModel(request: RegisterRequest, deps: RegisterDeps
     undo.push(release)
     const model = await makeModel(name, version, { archive, removeDownload: remove, request, deps })
     undo.push(() => model.close())
+    for (const warning of archive.config.warnings) deps.warn(warning, { model: name, version })
+    // The stop closes the models that it finds: none may come after that.
+    deps.stopping.throwIfAborted()
     deps.registry.add(model)
     undo.push(() => deps.registry.remove(model))
     release()
