@@ -2,6 +2,7 @@
 import type { Config } from './config/config.ts'
 import { startGrpc, type GrpcEdge } from './grpc/edge.ts'
 import { Access } from './http/access.ts'
+import { corsHeaders } from './http/cors.ts'
 import { Doors, type Addresses } from './http/doors.ts'
 import { addInferenceRoutes } from './http/inference.ts'
 import { addRepositoryRoutes } from './http/kserve-repository.ts'
@@ -111,16 +112,10 @@ interface DoorParts extends Omit<EdgeParts, 'operations'> {
 function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): Doors {
   const { predictor, registry, repository, management, metrics, tls, access } = parts
   const { listeners, models } = config
-  const { origin, methods, headers } = listeners.cors
-  const cors = Object.entries({
-    'access-control-allow-origin': origin,
-    'access-control-allow-methods': methods,
-    'access-control-allow-headers': headers,
-  }).flatMap(([name, value]) => (value ? [[name, value] as const] : []))
   const app = {
     logger,
     maxRequestSize: listeners.maxRequestBytes,
-    cors: Object.fromEntries(cors),
+    cors: corsHeaders(listeners.cors),
     countResponse: (status: number) => metrics.countResponse(status),
   }
   const doors = new Doors({ listeners, app, access, tls, version })

@@ -14,6 +14,7 @@ import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/c
 import { ImportCache } from './conversion/cache.ts'
 import { importSurroundings } from './conversion/surroundings.ts'
 import { makeEdges, type OpenAddresses } from './edges.ts'
+import { failure } from './errors.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
 import type { Refused } from './models/load-at-startup.ts'
@@ -43,6 +44,8 @@ export interface ServerOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where snapshots go, and the configuration for them; undefined: none are written. */
   readonly snapshots?: LoadedConfig['snapshots']
+  /** Ends a start that is under way: it throws SHUTTING_DOWN when all that it made is gone again. */
+  readonly signal?: AbortSignal
 }
 
 export interface Server extends OpenAddresses {
@@ -64,11 +67,8 @@ const WORKER_MEMORY_SHARE = 0.8
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, logger, version } = options
-  const limits = await readCpuLimits()
-  const cpu = {
-    ...limits,
-    ...planCpu({ ...limits, workers: config.workers.isDebug ? 1 : config.workers.perModel }),
-  }
+  const { stopping, refuseWork } = stoppingAt(options.signal)
+  const cpu = await planFor(config)
 
   // Telemetry.
   const metrics = await openMetrics(options)
@@ -83,7 +83,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const predictor = new Predictor({ registry, telemetry, tracing, logger })
   const snapshots = recordSnapshots(options, registry)
   const operations = new ModelOperations({
-    deps: registerDeps(options, { cpu, workDir, registry, telemetry }),
+    deps: registerDeps(options, { cpu, workDir, registry, telemetry, stopping }),
     unregisterTimeoutMs: config.workers.unregisterTimeoutMs,
     onChange: () => snapshots?.changed(),
   })
@@ -94,8 +94,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const edges = await makeEdges(options, { predictor, registry, operations, repository, metrics })
 
   const stop = async (): Promise<void> => {
-    operations.stopImports()
+    refuseWork() // Downloads and imports end, which edges would wait for, and no model comes any more.
     await edges.close()
+    await operations.registered()
     await snapshots?.stopping()
     await Promise.all(registry.all().map(model => model.close()))
     host?.stop()
@@ -108,20 +109,29 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     // Doors open once every model is registered, and before its workers are up: predictions wait in their queues.
     const { registered, refused } = await loadModels(config.models, operations)
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
+    stopping.throwIfAborted()
     const open = await edges.open()
     await snapshots?.started()
-    return {
-      ...open,
-      cpu,
-      registry,
-      refused,
-      settled: Promise.allSettled(registered.map(({ ready }) => ready)).then(() => {}),
-      stop,
-    }
+    const settled = Promise.allSettled(registered.map(({ ready }) => ready)).then(() => {})
+    return { ...open, cpu, registry, refused, settled, stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** What refuses work once the server stops, which it does by itself at this signal. */
+function stoppingAt(signal: AbortSignal | undefined): { stopping: AbortSignal; refuseWork: () => void } {
+  const controller = new AbortController()
+  const refuseWork = () => controller.abort(failure('SHUTTING_DOWN'))
+  signal?.addEventListener('abort', refuseWork)
+  if (signal?.aborted) refuseWork()
+  return { stopping: controller.signal, refuseWork }
+}
+
+async function planFor({ workers }: Config): Promise<CpuLimits & CpuPlan> {
+  const limits = await readCpuLimits()
+  return { ...limits, ...planCpu({ ...limits, workers: workers.isDebug ? 1 : workers.perModel }) }
 }
 
 /** Tidies up after downloads that were cut off, and warns of rules that let anything in. */
@@ -165,16 +175,19 @@ interface Parts {
   readonly workDir: string
   readonly registry: Registry
   readonly telemetry: ModelTelemetry
+  readonly stopping: AbortSignal
 }
 
-function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetry }: Parts): RegisterDeps {
+function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
+  const { cpu, workDir, registry, telemetry, stopping } = parts
   const { config, logger } = options
   let lastWorker = config.workers.firstNumber - 1
   return {
     registry,
+    stopping,
     workDir,
     openPort: config.workers.isDebug ? inlinePorts(options) : processPorts(options),
-    imports: openImports(options, workDir),
+    imports: openImports(options, workDir, stopping),
     observeImport: (model, version) => logImport(logger.child({ model, version })),
     locate: {
       modelStore: config.models.store,
@@ -203,12 +216,16 @@ function registerDeps(options: ServerOptions, { cpu, workDir, registry, telemetr
     },
     nextWorkerId: () => String(++lastWorker),
     observe: (name, version) => telemetry.observe(name, version),
+    warn: (message, fields) => logger.warn(message, fields),
   }
 }
 
-function openImports({ config, env, home, logger }: ServerOptions, workDir: string): ImportCache {
+function openImports(options: ServerOptions, workDir: string, stopping: AbortSignal): ImportCache {
+  const { config, env, home, logger } = options
   const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
-  return new ImportCache({ ...importSurroundings(home, env, config.models), workDir, warn })
+  const imports = new ImportCache({ ...importSurroundings(home, env, config.models), workDir, warn })
+  stopping.addEventListener('abort', () => imports.close())
+  return imports
 }
 
 /** A process per worker, fenced in by Node's permission model. */

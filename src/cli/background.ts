@@ -1,23 +1,16 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { isAlive } from '../archive/work-dir.ts'
 import type { CommandIo } from './command.ts'
+import { isRunning, readBackground, removeBackground, writeBackground } from './pid-file.ts'
 
 const STOP_POLL_MS = 50
 const TAIL_LINES = 20
 
-/** TorchServe's place for it. */
-const pidFile = () => join(tmpdir(), '.model_server.pid')
-
 /** Starts the same command as a process of its own and returns once it listens, or has failed. */
 export async function startInBackground(args: readonly string[], io: CommandIo): Promise<number> {
-  if (runningPid() !== undefined) {
-    io.err('TorchServe is already running, please use torchserve --stop to stop TorchServe.\n')
-    return 1
-  }
+  if (readBackground() !== undefined) return refuseSecond(io)
   const folder = process.env['LOG_LOCATION'] ?? 'logs'
   mkdirSync(folder, { recursive: true })
   const logFile = join(folder, 'sconce.log')
@@ -35,7 +28,13 @@ export async function startInBackground(args: readonly string[], io: CommandIo):
     io.err(`The server did not start. The end of ${logFile}:\n${tail(logFile)}\n`)
     return 1
   }
-  writeFileSync(pidFile(), String(child.pid), { mode: 0o600 })
+  try {
+    writeBackground(child.pid)
+  } catch (error) {
+    child.kill() // Nobody would ever stop it.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return refuseSecond(io) // Another start was quicker.
+  }
   io.out(`Started with process id ${child.pid}; it logs to ${logFile}. Stop it with --stop.\n`)
   child.disconnect()
   child.unref()
@@ -44,14 +43,14 @@ export async function startInBackground(args: readonly string[], io: CommandIo):
 
 /** Ends the server that runs in the background and waits until it is gone. */
 export async function stopBackground(io: CommandIo): Promise<number> {
-  const pid = runningPid()
-  if (pid === undefined) {
+  const server = readBackground()
+  if (server === undefined) {
     io.out('TorchServe is not currently running.\n')
     return 0
   }
-  process.kill(pid, 'SIGTERM')
-  while (isAlive(pid)) await pause(STOP_POLL_MS)
-  rmSync(pidFile(), { force: true })
+  process.kill(server.pid, 'SIGTERM')
+  while (isRunning(server)) await pause(STOP_POLL_MS)
+  removeBackground()
   io.out('TorchServe has stopped.\n')
   return 0
 }
@@ -61,13 +60,9 @@ function isLauncher(): boolean {
   return /torchserve(\.[jt]s)?$/.test(process.argv[1] ?? '')
 }
 
-function runningPid(): number | undefined {
-  try {
-    const pid = Number(readFileSync(pidFile(), 'utf8'))
-    return Number.isInteger(pid) && pid > 1 && isAlive(pid) ? pid : undefined
-  } catch {
-    return undefined // No file: nothing runs.
-  }
+function refuseSecond(io: CommandIo): number {
+  io.err('TorchServe is already running, please use torchserve --stop to stop TorchServe.\n')
+  return 1
 }
 
 function tail(file: string): string {

@@ -1,12 +1,14 @@
 import { constants } from 'node:os'
+import { Failure } from '../errors.ts'
 import { helpText } from '../config/help.ts'
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import { startServer, type Server } from '../server.ts'
-import { createLogger, type RootLogger } from '../telemetry/logger.ts'
+import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { announce } from './banner.ts'
 import { startInBackground, stopBackground } from './background.ts'
 import type { Command, CommandIo } from './command.ts'
 import { findHome, readVersion } from './home.ts'
+import { npmGone } from './parent-gone.ts'
 
 /** `sconce start`, with TorchServe's flags. */
 export const start: Command = {
@@ -40,7 +42,15 @@ async function serve(loaded: LoadedConfig, version: string, io: CommandIo): Prom
   const logger = createLogger(config.logging)
   for (const warning of warnings) logger.warn(warning)
   logger.debug('Configuration', { values: loaded.describe(), sources: loaded.sources })
-  const stopped = untilSignal()
+  const stopping = new AbortController()
+  // In the background there is a launcher that ends as it should, and an IPC channel to it.
+  const orphaned = process.send === undefined ? npmGone(process.env) : new Promise<never>(() => {})
+  const stopped = Promise.race([untilSignal(), orphaned]).then(why => {
+    obey(why, logger)
+    stopping.abort()
+  })
+  // By default this signal opens the inspector, and a worker could send it.
+  process.on('SIGUSR1', () => {})
   let server: Server
   try {
     server = await startServer({
@@ -50,24 +60,27 @@ async function serve(loaded: LoadedConfig, version: string, io: CommandIo): Prom
       version,
       env: process.env,
       snapshots: loaded.snapshots,
+      signal: stopping.signal,
     })
   } catch (error) {
     await logger.flush()
+    if (error instanceof Failure && error.code === 'SHUTTING_DOWN') return 0 // As it was asked to.
     throw error
   }
   process.send?.({ started: server.addresses }) // To the launcher, when started in the background.
   // A signal during a slow load ends the server then and there.
   await Promise.race([server.settled, stopped])
-  await announce({ server, version, config, logger, io })
-  const signal = await stopped
-  return end(server, logger, signal)
+  if (!stopping.signal.aborted) await announce({ server, version, config, logger, io })
+  await stopped
+  await server.stop()
+  logger.info('Stopped')
+  await logger.flush()
+  return 0
 }
 
-async function end(server: Server, logger: RootLogger, signal: NodeJS.Signals): Promise<number> {
-  logger.info(`Stopping on ${signal}: requests in flight are finished first; a second signal ends at once`)
+function obey(why: string, logger: Logger): void {
+  logger.info(`Stopping on ${why}: requests in flight are finished first; a second signal ends at once`)
   for (const again of SIGNALS) process.once(again, () => process.exit(128 + constants.signals[again]))
-  await server.stop()
-  return 0
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const

@@ -9,6 +9,8 @@ export class ModelTelemetry {
   readonly #metrics: Metrics
   readonly #logger: Logger
   readonly #meters = new Map<string, ModelMetrics>()
+  /** The same by model: a look-up for each request makes no key. */
+  readonly #ofModels = new WeakMap<Pick<Model, 'name' | 'version'>, ModelMetrics>()
   /** How many models of one name and version there are: one that ends may overlap with the one that follows it. */
   readonly #open = new Map<string, number>()
 
@@ -18,7 +20,15 @@ export class ModelTelemetry {
   }
 
   /** The bound metrics of a registered version. */
-  meterOf({ name, version }: Pick<Model, 'name' | 'version'>): ModelMetrics {
+  meterOf(model: Pick<Model, 'name' | 'version'>): ModelMetrics {
+    const known = this.#ofModels.get(model)
+    if (known !== undefined) return known
+    const meter = this.#meterFor(model.name, model.version)
+    this.#ofModels.set(model, meter)
+    return meter
+  }
+
+  #meterFor(name: string, version: string): ModelMetrics {
     const key = keyOf(name, version)
     const meter = this.#meters.get(key) ?? this.#metrics.forModel(name, version)
     this.#meters.set(key, meter)
@@ -27,11 +37,12 @@ export class ModelTelemetry {
 
   /** The observer of one version, from before its first worker until it is closed. */
   observe(name: string, version: string): ModelObserver {
-    const meter = this.meterOf({ name, version })
+    const meter = this.#meterFor(name, version)
     const key = keyOf(name, version)
     this.#open.set(key, (this.#open.get(key) ?? 0) + 1)
     const logger = this.#logger.child({ model: name, version })
     const restarting = new Set<string>()
+    const workerName = (worker: string) => `W-${worker}-${name}_${version}`
     return {
       onOpened: ({ queueLength, workers }) =>
         meter.watch({
@@ -39,7 +50,7 @@ export class ModelTelemetry {
           workers: () => countBy(workers().map(({ state }) => state)),
         }),
       onLoaded: (worker, { loadMs }, sinceStartMs) => {
-        meter.workerLoaded(`W-${worker}-${name}_${version}`, sinceStartMs)
+        meter.workerLoaded(workerName(worker), sinceStartMs)
         logger.info('Worker is ready', {
           worker,
           loadMs: Math.round(loadMs),
@@ -49,6 +60,7 @@ export class ModelTelemetry {
       onState: (worker, state, reason) => {
         if (state === 'waiting') restarting.add(worker)
         if (state === 'starting' && restarting.delete(worker)) meter.workerRestarted()
+        if (state === 'stopped') meter.workerGone(workerName(worker))
         if (state === 'waiting') logger.warn('Worker ended and will be started again', { worker, reason })
         else if (state === 'failed') logger.error('Worker was given up', { worker, reason })
         else logger.debug(`Worker is ${state}`, { worker })

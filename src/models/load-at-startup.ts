@@ -1,5 +1,5 @@
 import { listStore } from '../archive/store.ts'
-import { toFailure } from '../errors.ts'
+import { Failure, toFailure } from '../errors.ts'
 import type { ModelOperations } from './operations.ts'
 import type { Registered } from './register.ts'
 
@@ -18,7 +18,18 @@ export interface StartupLoad {
   readonly refused: readonly Refused[]
 }
 
-/** Registers what the start asks for. What cannot be registered is told and left out: the server starts all the same. */
+/** What is told of an archive that could not be registered. Throws what ends the start itself. */
+export function toRefused(url: string, error: unknown): Refused {
+  if (error instanceof Failure && error.code === 'SHUTTING_DOWN') throw error
+  const { message, reason, cause } = toFailure(error)
+  const said = reason === undefined ? message : `${message} ${reason}`
+  return { url, reason: cause instanceof Error ? `${said} (${cause.message})` : said }
+}
+
+/**
+ * Registers what the start asks for. What cannot be registered is told and left out: the server starts all the same.
+ * Throws SHUTTING_DOWN where the server is stopped meanwhile.
+ */
 export async function loadAtStartup(
   list: StartupList,
   modelStore: string,
@@ -37,9 +48,7 @@ export async function loadAtStartup(
         await operations.register({ url: location, name, handler, settings: {}, atStartup: true }),
       )
     } catch (error) {
-      const { message, reason, cause } = toFailure(error)
-      const said = reason === undefined ? message : `${message} ${reason}`
-      refused.push({ url: location, reason: cause instanceof Error ? `${said} (${cause.message})` : said })
+      refused.push(toRefused(location, error))
     }
   }
   return { registered, refused }

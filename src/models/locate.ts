@@ -7,6 +7,8 @@ export interface LocateOptions {
   readonly allowedUrls: readonly string[]
   readonly maxBytes: number
   readonly timeoutMs: number
+  /** Ends a download; where its reason is a Failure, that is thrown. */
+  readonly signal: AbortSignal
   onProgress(url: string, received: number, total: number | undefined): void
 }
 
@@ -19,7 +21,7 @@ export interface Located {
 /** The archive's file: in the model store by its name, or downloaded into it. */
 export async function locateArchive(url: string, options: LocateOptions): Promise<Located> {
   if (!isRemote(url)) return { path: await findInStore(options.modelStore, url), remove: undefined }
-  const { modelStore, allowedUrls, maxBytes, timeoutMs } = options
+  const { modelStore, allowedUrls, maxBytes, timeoutMs, signal } = options
   const onProgress = (received: number, total: number | undefined) => options.onProgress(url, received, total)
-  return fetchArchive(url, { modelStore, allowedUrls, maxBytes, timeoutMs, onProgress })
+  return fetchArchive(url, { modelStore, allowedUrls, maxBytes, timeoutMs, signal, onProgress })
 }

@@ -19,10 +19,14 @@ export interface ScaleRequest {
   readonly maxWorkers: number
 }
 
-/** What can be done with the registered models while they serve. What concerns one model happens one after the other. */
+/**
+ * What can be done with the registered models while they serve. What concerns one model happens one after the other.
+ * Once the server stops, everything is refused with SHUTTING_DOWN.
+ */
 export class ModelOperations {
   readonly #options: OperationsOptions
   readonly #last = new WeakMap<Model, Promise<unknown>>()
+  readonly #registering = new Set<Promise<unknown>>()
 
   constructor(options: OperationsOptions) {
     this.#options = options
@@ -30,7 +34,8 @@ export class ModelOperations {
 
   /** See registerModel. */
   async register(request: RegisterRequest): Promise<Registered> {
-    const { model, ready } = await registerModel(request, this.#options.deps)
+    this.#expectRunning()
+    const { model, ready } = await this.#register(request)
     // What is asked of it meanwhile waits: its first workers stopped by another one would undo the registration.
     const loaded = this.#inTurn(model, () => ready)
     // Not before: what does not load is undone, and nobody should have written it down.
@@ -39,15 +44,17 @@ export class ModelOperations {
     return { model, ready: settled }
   }
 
-  /** Ends the registrations that import a PyTorch file: the server stops. */
-  stopImports(): void {
-    this.#options.deps.imports.close()
+  /** Resolves when the registrations under way have added their models, or failed. */
+  async registered(): Promise<void> {
+    await Promise.allSettled(this.#registering)
   }
 
   /** Scales a version; the promise inside settles when it is done, and rejects with LOAD_FAILED. */
   scale({ name, version, minWorkers, maxWorkers }: ScaleRequest): { model: Model; done: Promise<void> } {
+    this.#expectRunning()
     const model = this.#options.deps.registry.resolve(name, version)
     const done = this.#inTurn(model, async () => {
+      this.#expectRunning()
       // It may have gone while this waited for its turn, and another one have come under its name.
       if (!this.#options.deps.registry.holds(model)) throw failure('MODEL_NOT_FOUND', name)
       try {
@@ -62,9 +69,26 @@ export class ModelOperations {
     return { model, done }
   }
 
-  setDefault(name: string, version: string): void {
-    this.#options.deps.registry.setDefault(name, version)
-    this.#options.onChange()
+  /**
+   * Makes a version the default once what is under way with it is done, so that one that still loads takes over when
+   * it can serve. One without workers may be chosen, as in TorchServe. Throws MODEL_NOT_FOUND, NO_SUCH_VERSION_TO_SET.
+   */
+  async setDefault(name: string, version: string): Promise<void> {
+    this.#expectRunning()
+    const { deps } = this.#options
+    const model = deps.registry.candidate(name, version)
+    await this.#inTurn(model, async () => {
+      this.#expectRunning()
+      // What it waited for may have undone its registration.
+      deps.registry.setDefault(name, version)
+      if (model.pool.readyCount === 0) {
+        deps.warn('The new default version has no worker that is ready: requests without a version fail', {
+          model: name,
+          version,
+        })
+      }
+      this.#options.onChange()
+    })
   }
 
   /**
@@ -72,6 +96,7 @@ export class ModelOperations {
    * DEFAULT_VERSION_IN_USE for the default among several, UNREGISTER_TIMEOUT where the end takes too long (it goes on).
    */
   async unregister(name: string, version: string | undefined): Promise<void> {
+    this.#expectRunning()
     const { registry } = this.#options.deps
     const model = registry.resolve(name, version)
     if (registry.isDefault(model) && registry.countVersions(name) > 1) {
@@ -81,6 +106,20 @@ export class ModelOperations {
     this.#options.onChange()
     const ended = model.close().then(() => model.removeDownload?.())
     await this.#within(ended, name)
+  }
+
+  #expectRunning(): void {
+    this.#options.deps.stopping.throwIfAborted()
+  }
+
+  async #register(request: RegisterRequest): Promise<Registered> {
+    const registering = registerModel(request, this.#options.deps)
+    this.#registering.add(registering)
+    try {
+      return await registering
+    } finally {
+      this.#registering.delete(registering)
+    }
   }
 
   async #within(ended: Promise<unknown>, name: string): Promise<void> {

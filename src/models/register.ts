@@ -31,7 +31,9 @@ export interface RegisterRequest {
 /** What a registration needs of the server around it. */
 export interface RegisterDeps {
   readonly registry: Registry
-  readonly locate: LocateOptions
+  /** Aborted when the server stops, with SHUTTING_DOWN as its reason: nothing is registered from then on. */
+  readonly stopping: AbortSignal
+  readonly locate: Omit<LocateOptions, 'signal'>
   /** Where archives are unpacked. */
   readonly workDir: string
   readonly handlersDir: string
@@ -54,6 +56,8 @@ export interface RegisterDeps {
   nextWorkerId(): string
   openPort(order: LoadOrder, readable: readonly string[], worker: string): WorkerPort
   observe(name: string, version: string): ModelObserver
+  /** Tells people of what is no error. */
+  warn(message: string, fields: Readonly<Record<string, unknown>>): void
 }
 
 export interface Registered {
@@ -67,7 +71,8 @@ export interface Registered {
 
 /**
  * Registers one version of a model: finds the archive, opens it, claims the name, imports a PyTorch file, decides
- * handler and settings, adds the model to the registry and starts its workers. Where a step throws, the steps before it are undone in reverse.
+ * handler and settings, adds the model to the registry and starts its workers. Where a step throws, the steps before it
+ * are undone in reverse. Throws SHUTTING_DOWN where the server is stopped meanwhile.
  */
 export async function registerModel(request: RegisterRequest, deps: RegisterDeps): Promise<Registered> {
   const undo: (() => unknown)[] = []
@@ -75,7 +80,7 @@ export async function registerModel(request: RegisterRequest, deps: RegisterDeps
     for (const step of undo.splice(0).toReversed()) await step()
   }
   try {
-    const { path, remove } = await locateArchive(request.url, deps.locate)
+    const { path, remove } = await locateArchive(request.url, { ...deps.locate, signal: deps.stopping })
     undo.push(() => remove?.())
     const opened = await openArchive(path, { workDir: deps.workDir })
     undo.push(() => opened.release())
@@ -87,6 +92,9 @@ export async function registerModel(request: RegisterRequest, deps: RegisterDeps
     undo.push(() => archive.release())
     const model = await makeModel(name, version, { archive, removeDownload: remove, request, deps })
     undo.push(() => model.close())
+    for (const warning of archive.config.warnings) deps.warn(warning, { model: name, version })
+    // The stop closes the models that it finds: none may come after that.
+    deps.stopping.throwIfAborted()
     deps.registry.add(model)
     undo.push(() => deps.registry.remove(model))
     release()

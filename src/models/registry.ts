@@ -1,6 +1,5 @@
 import { failure } from '../errors.ts'
 import type { Model } from './model.ts'
-import { choose } from './versions.ts'
 
 interface Versions {
   defaultVersion: string
@@ -66,9 +65,9 @@ export class Registry {
     const versions = this.#names.get(name)
     if (versions === undefined) throw failure('MODEL_NOT_FOUND', name)
     const { defaultVersion, byVersion } = versions
-    const version = choose({ versions: [...byVersion.keys()], defaultVersion }, asked)
-    const model = version === undefined ? undefined : byVersion.get(version)
-    if (model === undefined) throw failure('VERSION_NOT_FOUND', name, asked ?? defaultVersion)
+    const version = asked ?? defaultVersion
+    const model = byVersion.get(version)
+    if (model === undefined) throw failure('VERSION_NOT_FOUND', name, version)
     return model
   }
 
@@ -82,12 +81,20 @@ export class Registry {
     return this.#names.get(name)?.byVersion.size ?? 0
   }
 
-  /** Makes a version the one that answers where none is named. Throws MODEL_NOT_FOUND, NO_SUCH_VERSION_TO_SET. */
-  setDefault(name: string, version: string): void {
+  /** The version that is to become the default. Throws MODEL_NOT_FOUND, NO_SUCH_VERSION_TO_SET. */
+  candidate(name: string, version: string): Model {
     const versions = this.#names.get(name)
     if (versions === undefined) throw failure('MODEL_NOT_FOUND', name)
-    if (!versions.byVersion.has(version)) throw failure('NO_SUCH_VERSION_TO_SET', name, version)
-    versions.defaultVersion = version
+    const model = versions.byVersion.get(version)
+    if (model === undefined) throw failure('NO_SUCH_VERSION_TO_SET', name, version)
+    return model
+  }
+
+  /** Makes a version the one that answers where none is named. Throws what `candidate` throws. */
+  setDefault(name: string, version: string): void {
+    this.candidate(name, version)
+    const versions = this.#names.get(name)
+    if (versions !== undefined) versions.defaultVersion = version
   }
 
   isDefault(model: Model): boolean {

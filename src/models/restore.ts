@@ -1,6 +1,6 @@
 import { findInStore } from '../archive/store.ts'
-import { failureWith, toFailure } from '../errors.ts'
-import type { Refused, StartupLoad } from './load-at-startup.ts'
+import { failureWith } from '../errors.ts'
+import { toRefused, type Refused, type StartupLoad } from './load-at-startup.ts'
 import type { Registered, RegisterRequest } from './register.ts'
 import type { SnapshotModel } from './snapshot-model.ts'
 
@@ -17,7 +17,8 @@ export interface RestoreOptions {
 
 /**
  * Registers the models of a snapshot. Throws BAD_CONFIG, before anything is registered, when the archive of one is not
- * in the model store; one that cannot be registered is told and left out.
+ * in the model store, and SHUTTING_DOWN where the server is stopped meanwhile; one that cannot be registered is told and
+ * left out.
  */
 export async function restoreModels({ models, modelStore, register }: RestoreOptions): Promise<StartupLoad> {
   for (const model of models) await expectArchive(modelStore, model)
@@ -32,7 +33,7 @@ export async function restoreModels({ models, modelStore, register }: RestoreOpt
       registered.push(found)
       if (found.model.version !== model.version) refused.push(otherVersion(model, found.model.version))
     } catch (error) {
-      refused.push({ url: marName, reason: explain(error) })
+      refused.push(toRefused(marName, error))
     }
   }
   return { registered, refused }
@@ -53,10 +54,4 @@ function otherVersion({ name, version, marName }: SnapshotModel, found: string):
     url: marName,
     reason: `The snapshot has version ${version} of ${name}; the archive now has version ${found}, which is served.`,
   }
-}
-
-function explain(error: unknown): string {
-  const { message, reason, cause } = toFailure(error)
-  const said = reason === undefined ? message : `${message} ${reason}`
-  return cause instanceof Error ? `${said} (${cause.message})` : said
 }

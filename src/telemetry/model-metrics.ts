@@ -17,6 +17,8 @@ export interface ModelMetrics {
   sample(sample: MetricSample): void
   /** A worker, such as `W-9000-digits_1.0`, is ready, this long after it was started. */
   workerLoaded(workerName: string, ms: number): void
+  /** It has ended for good: what was said of it leaves the page. */
+  workerGone(workerName: string): void
   workerRestarted(): void
   /** Asked each time the page is: requests that wait, and workers by state. */
   watch(gauges: { queueLength: () => number; workers: () => Readonly<Record<string, number>> }): void
@@ -118,6 +120,11 @@ export class VersionMetrics implements ModelMetrics {
     const level = this.#loadTimes.get(workerName) ?? this.#options.instruments.level('WorkerLoadTime', labels)
     this.#loadTimes.set(workerName, level)
     level.set(ms)
+  }
+
+  workerGone(workerName: string): void {
+    this.#loadTimes.get(workerName)?.remove()
+    this.#loadTimes.delete(workerName)
   }
 
   workerRestarted(): void {

@@ -9,6 +9,9 @@ import { makeStore, type ModelStore } from '../support/model-store.ts'
 import { isAlive } from '../support/processes.ts'
 import { freePort, home, onFreePorts } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { webServers } from '../support/web-server.ts'
+
+const serve = webServers()
 
 let store: ModelStore
 /** TMPDIR of every server here: what they leave behind is left there. */
@@ -127,6 +130,21 @@ describe('a start', () => {
     expect(await cli.ended).toEqual({ code: 0, signal: null })
     await slow.remove()
   })
+})
+
+test('a start is ended by a signal while it downloads a model', async () => {
+  const { origin, pattern, requests } = await serve((_request, response) => {
+    response.writeHead(200, { 'content-length': '1000' }).write('PK')
+  })
+  const empty = await makeStore()
+  const models = ['--models', `slow=${origin}/slow.mar`, '--allowed-urls', pattern]
+  const cli = new Cli(['start', '--model-store', empty.dir, ...models, ...onFreePorts], { env: env() })
+  await waitFor('the download', () => requests.length > 0)
+  cli.signal('SIGTERM')
+  expect(await cli.ended).toEqual({ code: 0, signal: null })
+  expect(cli.log.some(({ msg }) => msg.startsWith('Stopping on SIGTERM'))).toBe(true)
+  expect([...(await readdir(empty.dir)), ...(await readdir(tmp))]).toEqual([])
+  await empty.remove()
 })
 
 describe('in the background', () => {

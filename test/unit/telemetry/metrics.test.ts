@@ -187,6 +187,7 @@ describe('a model that is unregistered', () => {
     await page(metrics)
     model.drop()
     model.drop()
+    model.workerGone('W-9000-digits_1.0')
     expect(await page(metrics)).not.toContain('digits')
     model.accepted(true)
     model.answered({ queueMs: 1, totalMs: 1, versionInUrl: true })
