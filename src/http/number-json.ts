@@ -3,11 +3,11 @@ import { byteAt, type JsonReader } from './json-reader.ts'
 
 const ZERO = 0x30
 const POINT = 0x2e
+const COMMA = 0x2c
 const MINUS = 0x2d
 const MAX_EXACT = 2 ** 53
 /** Powers of ten that are doubles without rounding. */
 const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => 10 ** exponent)
-const IS_DIGIT = tableOf('0123456789')
 /** What may stand behind a number. */
 const IS_END = tableOf(',] \n\r\t}\0')
 
@@ -22,19 +22,18 @@ const MAX_CHARS = 1100
  */
 export function scanFloat(reader: JsonReader, isSingle: boolean): number | undefined {
   const { bytes, at: start } = reader
-  const isNegative = byteAt(bytes, start) === MINUS
-  const first = isNegative ? start + 1 : start
+  const first = byteAt(bytes, start) === MINUS ? start + 1 : start
   let at = first
   let mantissa = 0
   let byte = byteAt(bytes, at)
-  while (IS_DIGIT[byte] === 1) {
+  while (isDigit(byte)) {
     mantissa = mantissa * 10 + (byte - ZERO)
     byte = byteAt(bytes, ++at)
   }
   const point = at
   if (byte === POINT) {
     byte = byteAt(bytes, ++at)
-    while (IS_DIGIT[byte] === 1) {
+    while (isDigit(byte)) {
       mantissa = mantissa * 10 + (byte - ZERO)
       byte = byteAt(bytes, ++at)
     }
@@ -42,7 +41,37 @@ export function scanFloat(reader: JsonReader, isSingle: boolean): number | undef
   const value = isPlain(bytes, first, point, at) ? divide(mantissa, at - point, isSingle) : undefined
   if (value === undefined) return scanWord(reader)
   reader.at = at
-  return isNegative ? -value : value
+  return first === start ? value : -value
+}
+
+/** What can be wrong with one of many elements; the reader stands on it. */
+export type Wrong = 'no number' | 'out of range' | 'one too many'
+
+/** Floats with commas between them, into `floats` from `index` on; the index behind the last. Throws what `refuse` makes. */
+export function scanFloats(
+  reader: JsonReader,
+  floats: Float32Array | Float64Array,
+  index: number,
+  refuse: (wrong: Wrong) => Error,
+): number {
+  const isSingle = floats instanceof Float32Array
+  let next = index
+  do {
+    reader.peek()
+    if (next === floats.length) throw refuse('one too many')
+    const value = scanFloat(reader, isSingle)
+    if (value === undefined) throw refuse('no number')
+    if (isSingle && isBeyond(value)) throw refuse('out of range')
+    floats[next++] = value
+  } while (reader.takes(COMMA))
+  return next
+}
+
+/** Above it a finite number is rounded to an infinite single. */
+const MAX_SINGLE = 3.4028235677973366e38
+
+function isBeyond(value: number): boolean {
+  return (value > MAX_SINGLE && value !== Infinity) || (value < -MAX_SINGLE && value !== -Infinity)
 }
 
 /** Digits, without a zero in front of others, and digits behind the point where there is one. */
@@ -76,7 +105,7 @@ function scanWord(reader: JsonReader): number | undefined {
 function endOfInteger(bytes: Uint8Array, start: number): number | undefined {
   const first = byteAt(bytes, start) === MINUS ? start + 1 : start
   let at = first
-  while (IS_DIGIT[byteAt(bytes, at)] === 1) at++
+  while (isDigit(byteAt(bytes, at))) at++
   return at > first && isPlain(bytes, first, at, at) ? at : undefined
 }
 
@@ -120,6 +149,10 @@ export function scanBigInteger(
   words[2 * index] = value % WORD
   words[2 * index + 1] = Math.floor(value / WORD)
   return value >= 0 || isSigned
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= 0x39
 }
 
 function tableOf(characters: string): Uint8Array {

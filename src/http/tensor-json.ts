@@ -3,13 +3,11 @@ import { failure, type Failure } from '../errors.ts'
 import { countElements, packBytes, unknownDatatype, type TensorHead } from '../inference/infer-input.ts'
 import { DATATYPES, isDatatype, type Datatype } from '../runtime/datatype.ts'
 import type { JsonReader } from './json-reader.ts'
-import { scanBigInteger, scanFloat, scanInteger } from './number-json.ts'
+import { scanBigInteger, scanFloats, scanInteger, type Wrong } from './number-json.ts'
 
 const OPEN = 0x5b
 const CLOSE = 0x5d
 const COMMA = 0x2c
-/** Above it a number is rounded to infinity. */
-const MAX_SINGLE = 3.4028235677973366e38
 
 /** How strings of BYTES are to be read. */
 export type TextForm = 'utf8' | 'base64'
@@ -32,11 +30,12 @@ export function scanTensor(reader: JsonReader, head: TensorHead, form: TextForm 
   if (count > reader.bytes.length - reader.at) throw wrongCount(head, count, 'fewer')
   if (datatype === 'BYTES') {
     const elements: Uint8Array[] = []
-    scanNested(reader, { head, count }, () => elements.push(readText(reader, head, form)))
+    const readRow = eachOf(reader, { head, count }, () => elements.push(readText(reader, head, form)))
+    scanNested(reader, { head, count }, readRow)
     return packBytes(elements)
   }
   const data = new ArrayBuffer(count * DATATYPES[datatype].bytes)
-  scanNested(reader, { head, count }, elementReader(reader, head, datatype, data))
+  scanNested(reader, { head, count }, rowReader(reader, head, datatype, data))
   return new Uint8Array(data)
 }
 
@@ -51,27 +50,49 @@ const INTEGERS = {
   UINT32: [Uint32Array, 0, 0xff_ff_ff_ff],
 } as const
 
-/** Reads one element into its place. */
-function elementReader(
-  reader: JsonReader,
-  head: TensorHead,
-  datatype: Numeric,
-  data: ArrayBuffer,
-): (index: number) => void {
+/** Reads a row of elements into their places, from an index on; gives the index behind the last. */
+type RowReader = (index: number) => number
+
+function rowReader(reader: JsonReader, head: TensorHead, datatype: Numeric, data: ArrayBuffer): RowReader {
   const wrong = (what: string): Failure =>
     failure('BAD_REQUEST', `input '${head.name}': ${reader.expected(`${what} for ${datatype}`).message}`)
   if (datatype === 'FP32' || datatype === 'FP64') {
     const floats = datatype === 'FP32' ? new Float32Array(data) : new Float64Array(data)
-    const isSingle = datatype === 'FP32'
-    return index => {
-      const value = scanFloat(reader, isSingle)
-      if (value === undefined) throw wrong('a number')
-      if (isSingle && Math.abs(value) > MAX_SINGLE && value !== Infinity && value !== -Infinity) {
-        throw wrong('a number in the range')
-      }
-      floats[index] = value
+    const refuse = (why: Wrong) => {
+      if (why === 'one too many') return wrongCount(head, floats.length, 'more')
+      return wrong(why === 'no number' ? 'a number' : 'a number in the range')
     }
+    return index => scanFloats(reader, floats, index, refuse)
   }
+  const count = data.byteLength / DATATYPES[datatype].bytes
+  return eachOf(reader, { head, count }, elementReader(reader, datatype, data, wrong))
+}
+
+interface Expected {
+  readonly head: TensorHead
+  readonly count: number
+}
+
+/** A row reader that reads element by element. */
+function eachOf(reader: JsonReader, { head, count }: Expected, read: (index: number) => void): RowReader {
+  return index => {
+    let next = index
+    do {
+      if (next === count) throw wrongCount(head, count, 'more')
+      reader.peek()
+      read(next++)
+    } while (reader.takes(COMMA))
+    return next
+  }
+}
+
+/** Reads one element into its place. */
+function elementReader(
+  reader: JsonReader,
+  datatype: Exclude<Numeric, 'FP32' | 'FP64'>,
+  data: ArrayBuffer,
+  wrong: (what: string) => Failure,
+): (index: number) => void {
   if (datatype === 'INT64' || datatype === 'UINT64') {
     const words = new Uint32Array(data)
     return index => {
@@ -114,22 +135,11 @@ function readText(reader: JsonReader, head: TensorHead, form: TextForm): Uint8Ar
   return Buffer.from(reader.string(), form)
 }
 
-/** Walks the lists: `read` is called at each element, with the reader standing on its first byte. */
-function scanNested(
-  reader: JsonReader,
-  { head, count }: { readonly head: TensorHead; readonly count: number },
-  read: (index: number) => void,
-): void {
+/** Walks the lists: `readRow` is called in front of elements. */
+function scanNested(reader: JsonReader, { head, count }: Expected, readRow: RowReader): void {
   const { shape } = head
   const widths = shape.map((_, axis) => shape.slice(axis).reduce((product, size) => product * size, 1))
   let index = 0
-  const readRow = () => {
-    do {
-      if (index === count) throw wrongCount(head, count, 'more')
-      reader.peek()
-      read(index++)
-    } while (reader.takes(COMMA))
-  }
   const readList = (depth: number) => {
     const start = index
     if (!reader.takes(OPEN)) throw wrongShape(head)
@@ -138,7 +148,7 @@ function scanNested(
     else if (next !== CLOSE) {
       // Elements stand in the innermost lists, or all in the one list there is.
       if (depth > 1 && depth < shape.length) throw wrongShape(head)
-      readRow()
+      index = readRow(index)
     }
     if (!reader.takes(CLOSE)) throw reader.expected('"," or "]"')
     if (depth > 1 && index - start !== widths[depth - 1]) throw wrongShape(head)
@@ -149,7 +159,7 @@ function scanNested(
     while (reader.takes(COMMA))
   }
   // A number by itself stands for a scalar.
-  if (shape.length === 0 && reader.peek() !== OPEN) readRow()
+  if (shape.length === 0 && reader.peek() !== OPEN) index = readRow(index)
   else readList(1)
   if (index !== count) throw wrongCount(head, count, String(index))
 }

@@ -42,6 +42,27 @@ describe('around the tensors', () => {
     })
   })
 
+  test('requests that wait together run together, and each gets its own rows', async () => {
+    const ask = async (index: number) => {
+      // Of two widths, which cannot be joined; one in ten fits no run at all.
+      const width = index % 2 === 0 ? 2 : 3
+      const data = Array.from({ length: width }, (_, at) => index * 10 + at)
+      const bad = index % 10 === 9
+      const { status, json } = await inferJson(
+        'batched',
+        x(bad ? 'INT8' : 'FP32', [1, width], bad ? data.map(() => 0) : data),
+      )
+      return bad ? status === 400 : JSON.stringify(json.outputs?.[0]?.data) === JSON.stringify(data)
+    }
+    expect(await Promise.all(Array.from({ length: 80 }, (_, index) => ask(index)))).not.toContain(false)
+    const { body } = await get('/v2/models/batched/stats')
+    expect(body).toMatchObject({
+      model_stats: [{ inference_count: 72, inference_stats: { fail: { count: 8 } } }],
+    })
+    const { model_stats: counted } = body as { model_stats: [{ execution_count: number }] }
+    expect(counted[0].execution_count).toBeLessThan(72)
+  })
+
   test('statistics add up', async () => {
     const before = await get('/v2/models/id_int8/stats')
     expect(before.body).toMatchObject({

@@ -35,7 +35,8 @@ const SHOUT = `export default {
 
 /**
  * `id_<type>`: x [rows, n] to y; `scalar`; `wide`: [rows, 3] with two inputs a and b to a and b; `fraud`; `shout`: a
- * handler without a graph; `rows`: base_handler on [batch, 2].
+ * handler without a graph; `rows`: [batch, 2];
+ * `batched`: [batch, n] in batches of 8.
  */
 export async function startOpenInference(flags: readonly string[] = []): Promise<OpenInferenceServer> {
   const store = await makeStore()
@@ -53,6 +54,9 @@ export async function startOpenInference(flags: readonly string[] = []): Promise
   )
   await store.addOnnx('fraud', fraudOnnx)
   await store.addHandler('shout', { handler: SHOUT })
+  const config = 'batchSize: 8\nminWorkers: 1\n'
+  const onnx = writeTinyOnnx(identity('float32', ['batch', 'n']))
+  await store.addHandler('batched', { handler: 'export default {}', config, onnx })
   const server = await startTestServer(store, flags)
   return { ...server, store }
 }
@@ -114,5 +118,3 @@ export function packed(...texts: readonly (string | Uint8Array)[]): Buffer {
     }),
   )
 }
-
-export { TYPES }
