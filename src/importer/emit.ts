@@ -21,14 +21,6 @@ export function showShape(shape: readonly Int[]): string {
   return `[${shape.map(show).join(', ')}]`
 }
 
-export function staticShape(ref: Ref, what = 'its input'): number[] {
-  return ref.shape.map(size => {
-    if (size instanceof Sym)
-      return refuse(`${what} has the shape ${showShape(ref.shape)}; give ${show(size)} a number`)
-    return Number(size)
-  })
-}
-
 export function sizeAt(ref: Ref, axis: number): Int {
   return ref.shape[axis] ?? refuse(`a dimension ${axis} is expected of a tensor with ${ref.rank}`)
 }

@@ -1,5 +1,5 @@
 import type { Context } from './context.ts'
-import { dtype, type Dtype } from './dtypes.ts'
+import { dtype } from './dtypes.ts'
 import { cast, elementwise, toRef } from './emit.ts'
 import { refuse } from './refusal.ts'
 import type { Ref } from './ref.ts'
@@ -202,9 +202,4 @@ export function unaryFloat(
     return now(Number(value))
   const ref = toRef(c, value, dtype.float64)
   return new Scalar('float', c.op(node, [ref], { dtype: dtype.float64, shape: [] }))
-}
-
-export function numericType(value: Numeric): Dtype {
-  if (isFloat(value)) return dtype.float64
-  return typeof value === 'boolean' || value instanceof Scalar ? dtype.bool : dtype.int64
 }
