@@ -2,7 +2,8 @@
 import { failure } from '../errors.ts'
 import { packBytes } from '../inference/infer-input.ts'
 import type { WireTensor } from '../runtime/datatype.ts'
-import { elementsOf, shortestSingle } from './tensor-json-writer.ts'
+import { shortestSingle } from './single-json.ts'
+import { elementsOf } from './tensor-json-writer.ts'
 
 const MAX_ELEMENTS = 1_000_000
 const NUMERIC = {

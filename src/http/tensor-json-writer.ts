@@ -2,6 +2,7 @@
 import { failure } from '../errors.ts'
 import { unpackBytes } from '../inference/infer-input.ts'
 import type { WireTensor } from '../runtime/datatype.ts'
+import { writeSingles } from './single-json.ts'
 
 /** What stands for NaN and the infinities: bare tokens, null, strings, or a refusal. */
 export type NonFinite = 'token' | 'null' | 'string' | 'error'
@@ -42,8 +43,13 @@ function writeNumbers({ name, datatype, data }: WireTensor, nonFinite: NonFinite
     )
   }
   const values = elementsOf<Numbers>(ELEMENTS[datatype], data)
-  if (values instanceof Float32Array) return writeFloats(values, shortestSingle, { name, nonFinite })
-  if (values instanceof Float64Array) return writeFloats(values, String, { name, nonFinite })
+  const printSpecial = (value: number) => writeNonFinite(value, name, nonFinite)
+  if (values instanceof Float32Array) return writeSingles(values, printSpecial)
+  if (values instanceof Float64Array) {
+    return Array.from(values, value =>
+      Number.isFinite(value) ? printDouble(value) : printSpecial(value),
+    ).join()
+  }
   return values.join(',')
 }
 
@@ -58,17 +64,8 @@ export function elementsOf<T>(
   return new Elements(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / size)
 }
 
-function writeFloats(
-  values: Float32Array | Float64Array,
-  print: (value: number) => string,
-  { name, nonFinite }: { name: string; nonFinite: NonFinite },
-): string {
-  const parts: string[] = Array.from({ length: values.length })
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index] ?? 0
-    parts[index] = Number.isFinite(value) ? print(value) : writeNonFinite(value, name, nonFinite)
-  }
-  return parts.join(',')
+function printDouble(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 function writeNonFinite(value: number, name: string, nonFinite: NonFinite): string {
@@ -79,33 +76,6 @@ function writeNonFinite(value: number, name: string, nonFinite: NonFinite): stri
     'NOT_SERVED',
     `output '${name}' holds ${value}, which JSON cannot say; ask for it as binary_data`,
   )
-}
-
-const POWERS = Float64Array.from({ length: 14 }, (_, exponent) => 10 ** exponent)
-
-/** Singles of this size have at most 13 decimals, and few digits in front of them. */
-const [SMALLEST_USUAL, LARGEST_USUAL] = [1e-4, 1e8]
-
-/** The shortest decimal that is read as this single. */
-export function shortestSingle(value: number): string {
-  if (Object.is(value, -0)) return '-0'
-  const size = Math.abs(value)
-  if (size < LARGEST_USUAL && Number.isInteger(value)) return String(value)
-  const most = size >= SMALLEST_USUAL && size < LARGEST_USUAL ? POWERS.length - 1 : 0
-  for (let digits = 1; digits <= most; digits++) {
-    const power = POWERS[digits] ?? 1
-    const rounded = Math.round(value * power) / power
-    if (Math.fround(rounded) === value) return String(rounded)
-  }
-  return shortestByPrecision(value)
-}
-
-function shortestByPrecision(value: number): string {
-  for (let precision = 1; precision <= 9; precision++) {
-    const rounded = Number(value.toPrecision(precision))
-    if (Math.fround(rounded) === value) return String(rounded)
-  }
-  return String(value)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

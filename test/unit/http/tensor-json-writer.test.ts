@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { shortestSingle, writeTensorJson } from '../../../src/http/tensor-json-writer.ts'
+import { shortestSingle } from '../../../src/http/single-json.ts'
+import { writeTensorJson } from '../../../src/http/tensor-json-writer.ts'
 import { packBytes } from '../../../src/inference/infer-input.ts'
 import type { Datatype } from '../../../src/runtime/datatype.ts'
 
@@ -19,6 +20,8 @@ describe('singles', () => {
     [1.401298464324817e-45, '1e-45'],
     [-0, '-0'],
     [1e-5, '0.00001'],
+    [-12.25, '-12.25'],
+    [0.0005, '0.0005'],
   ])('%d in the fewest digits', (value, text) => {
     const single = Math.fround(value)
     expect(Math.fround(Number(shortestSingle(single)))).toBe(single)
