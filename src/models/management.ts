@@ -144,7 +144,10 @@ async function askHandler(model: Model, requestId: string): Promise<unknown> {
   if (!model.pool.canServe) throw failure('NO_WORKER_TO_DESCRIBE', model.name)
   const job = { verb: 'describe', item: { requestId, headers: {}, parameters: [] } } as const
   const { answer } = await model.submit(job, undefined, () => false)
-  if (!answer.ok) throw restoreFailure(answer.code, answer.facts, { cause: answer.detail })
+  if (!answer.ok) {
+    const { code, facts, status, detail } = answer
+    throw restoreFailure(code, facts, { cause: detail, ...(status === undefined ? {} : { status }) })
+  }
   const text = new TextDecoder().decode(answer.body)
   try {
     const value: unknown = JSON.parse(text)
