@@ -1,5 +1,4 @@
 /** What a handler's verbs do where it leaves them out. */
-import { checkInputs } from './check-inputs.ts'
 import type { Context, Input } from './handler.ts'
 import { inferBatch } from './infer-batch.ts'
 import { jsonOf, tensorsFromJson, tensorsToJson } from './json-tensors.ts'
@@ -14,7 +13,6 @@ export const defaultVerbs = { preprocess, inference, postprocess }
 
 function preprocess(input: Input, { session }: Context): Tensors {
   const { tensors, single } = tensorsFromJson(jsonOf(input, session.graph), session.graph)
-  checkInputs(session.graph, tensors)
   singles.set(input, single)
   return tensors
 }

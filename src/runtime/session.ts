@@ -95,6 +95,7 @@ function fromOrt(tensor: OrtTensor | undefined): Tensor {
   if (tensor === undefined) throw new Error('ONNX Runtime left an output out')
   const { data, dims } = tensor
   if (tensor.type === 'float16') {
+    // Declared as numbers; it is a Uint16Array, or a Float16Array where the platform has one: the same bits either way.
     const view = data as unknown as Uint16Array
     return { type: 'float16', dims, data: new Uint16Array(view.buffer, view.byteOffset, view.length) }
   }
