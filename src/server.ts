@@ -12,7 +12,8 @@ import type { Config } from './config/config.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
 import { ImportCache } from './conversion/cache.ts'
-import { importSurroundings } from './conversion/surroundings.ts'
+import { GraphCache } from './conversion/graph-cache.ts'
+import { graphSurroundings, importSurroundings } from './conversion/surroundings.ts'
 import { makeEdges, type OpenAddresses } from './edges.ts'
 import { failure } from './errors.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
@@ -188,6 +189,7 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
     workDir,
     openPort: config.workers.isDebug ? inlinePorts(options) : processPorts(options),
     imports: openImports(options, workDir, stopping),
+    graphs: openGraphs(options, workDir, stopping),
     observeImport: (model, version) => logImport(logger.child({ model, version })),
     locate: {
       modelStore: config.models.store,
@@ -223,9 +225,26 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
 function openImports(options: ServerOptions, workDir: string, stopping: AbortSignal): ImportCache {
   const { config, env, home, logger } = options
   const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
-  const imports = new ImportCache({ ...importSurroundings(home, env, config.models), workDir, warn })
+  const maxBytes = config.models.cacheBytes
+  const surroundings = importSurroundings(home, env, config.models)
+  const imports = new ImportCache({ ...surroundings, workDir, maxBytes, warn })
   stopping.addEventListener('abort', () => imports.close())
   return imports
+}
+
+function openGraphs(
+  { config, env, home, logger }: ServerOptions,
+  workDir: string,
+  stopping: AbortSignal,
+): GraphCache | undefined {
+  const { graphCache, cacheBytes: maxBytes } = config.models
+  if (graphCache === false) return undefined
+  const surroundings = graphSurroundings(home, env, graphCache === true ? undefined : graphCache)
+  const info: Logger['info'] = (message, fields) => logger.info(message, fields)
+  const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
+  const graphs = new GraphCache({ ...surroundings, workDir, maxBytes, info, warn })
+  stopping.addEventListener('abort', () => graphs.close())
+  return graphs
 }
 
 /** A process per worker, fenced in by Node's permission model. */
