@@ -8,6 +8,7 @@ import { Doors, type Addresses } from './http/doors.ts'
 import { addHealthRoutes } from './http/health.ts'
 import { addInferenceRoutes } from './http/inference.ts'
 import { addRepositoryRoutes } from './http/kserve-repository.ts'
+import { addSettingsRoutes } from './http/kserve-settings.ts'
 import { addKserveV1Routes } from './http/kserve-v1.ts'
 import { addOpenInferenceRoutes } from './http/kserve-v2.ts'
 import { addManagementRoutes } from './http/management.ts'
@@ -15,6 +16,7 @@ import { addMetricsRoutes } from './http/metrics.ts'
 import { readPem, readTlsKeys, type TlsKeys } from './http/tls.ts'
 import type { Predictor } from './inference/predictor.ts'
 import type { Readiness } from './inference/readiness.ts'
+import type { RuntimeSettings } from './inference/runtime-settings.ts'
 import { Management } from './models/management.ts'
 import type { ModelOperations } from './models/operations.ts'
 import type { Registry } from './models/registry.ts'
@@ -42,6 +44,7 @@ export interface EdgeParts {
   readonly operations: ModelOperations
   readonly repository: Repository
   readonly metrics: Metrics
+  readonly settings: RuntimeSettings
 }
 
 export interface Edges {
@@ -115,7 +118,7 @@ interface DoorParts extends Omit<EdgeParts, 'operations'> {
 
 /** The three HTTP APIs. */
 function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): Doors {
-  const { predictor, registry, readiness, repository, management, metrics, tls, access } = parts
+  const { predictor, registry, readiness, repository, management, metrics, settings, tls, access } = parts
   const { listeners, limits, models } = config
   const app = {
     logger,
@@ -144,6 +147,7 @@ function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): 
   doors.add('management', open => {
     addManagementRoutes(open, { registry, management, isRegistrationEnabled })
     addRepositoryRoutes(open, { repository, logger, isRegistrationEnabled })
+    addSettingsRoutes(open, { settings, logger })
   })
   if (listeners.isMetricsServed) doors.add('metrics', open => addMetricsRoutes(open, { metrics }))
   return doors

@@ -19,6 +19,7 @@ import { failure } from './errors.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
 import { Readiness } from './inference/readiness.ts'
+import { RuntimeSettings } from './inference/runtime-settings.ts'
 import type { Refused } from './models/load-at-startup.ts'
 import { logImport } from './models/log-import.ts'
 import { loadModels } from './models/load-models.ts'
@@ -31,7 +32,8 @@ import { startHostMetrics } from './telemetry/host-metrics.ts'
 import type { Logger, RootLogger } from './telemetry/logger.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { readMetricsConfig } from './telemetry/metrics-config.ts'
-import { startTracing } from './telemetry/tracing.ts'
+import { TraceSampling } from './telemetry/trace-sampling.ts'
+import { startTracing, type Tracing } from './telemetry/tracing.ts'
 import { WorkerPorts } from './worker-ports.ts'
 
 export interface ServerOptions {
@@ -68,15 +70,11 @@ const DOWNLOAD_TIMEOUT_MS = 30 * 60_000
 const WORKERS_END_MS = 5000
 
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { config, logger, version } = options
+  const { config, logger } = options
   const { stopping, refuseWork } = stoppingAt(options.signal)
   const cpu = await planFor(config)
 
-  // Telemetry.
-  const metrics = await openMetrics(options)
-  const host = measureHost(config, metrics)
-  const tracing = await startTracing({ ...config.tracing, serviceName: 'sconce', version, logger })
-  const telemetry = new ModelTelemetry(metrics, logger)
+  const { metrics, host, sampling, tracing, telemetry } = await startTelemetry(options)
 
   // Domain and use cases.
   const workDir = await claimWorkDir()
@@ -95,7 +93,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   // Edges.
   const stored = { modelStore: config.models.store, workers: cpu.workersPerModel }
   const repository = new Repository({ registry, operations, ...stored })
-  const edges = await makeEdges(options, { predictor, registry, readiness, operations, repository, metrics })
+  const settings = new RuntimeSettings({ registry, logger, levels: logger.levels, sampling })
+  const parts = { predictor, registry, readiness, operations, repository, metrics, settings }
+  const edges = await makeEdges(options, parts)
 
   const end = async (): Promise<void> => {
     refuseWork() // Downloads and imports end, which edges would wait for, and no model comes any more.
@@ -127,6 +127,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await end()
     throw error
   }
+}
+
+async function startTelemetry(options: ServerOptions) {
+  const { config, logger } = options
+  const { exporter, sampleRatio: ratio } = config.tracing
+  const metrics = await openMetrics(options)
+  const host = measureHost(config, metrics)
+  const sampling = new TraceSampling({ isOn: exporter !== 'none', ratio })
+  const tracing = await openTracing(options, sampling)
+  return { metrics, host, sampling, tracing, telemetry: new ModelTelemetry(metrics, logger) }
 }
 
 /** What refuses work once the server stops, which it does by itself at this signal. */
@@ -198,6 +208,11 @@ async function openMetrics({ config, home, logger, version }: ServerOptions): Pr
     autoDetect: config.metrics.autoDetect,
     warn: (message, fields) => logger.warn(message, fields),
   })
+}
+
+function openTracing({ config, logger, version }: ServerOptions, sampling: TraceSampling): Promise<Tracing> {
+  const sampleRatio = (model: string) => sampling.ratioOf(model)
+  return startTracing({ ...config.tracing, sampleRatio, serviceName: 'sconce', version, logger })
 }
 
 interface Parts {
