@@ -1,5 +1,5 @@
-import { isServerReady } from '../inference/model-metadata.ts'
 import type { Predictor } from '../inference/predictor.ts'
+import type { Readiness } from '../inference/readiness.ts'
 import type { Management } from '../models/management.ts'
 import type { RuntimeSettings } from '../inference/runtime-settings.ts'
 import type { Registry } from '../models/registry.ts'
@@ -33,10 +33,13 @@ export interface GrpcOptions {
   readonly identity: OpenInferenceParts['identity']
   readonly predictor: Predictor
   readonly registry: Registry
+  readonly readiness: Readiness
   readonly management: Management
   readonly repository: Repository
   readonly settings: RuntimeSettings
   readonly isRegistrationEnabled: boolean
+  /** What calls in flight get at the end, before their connections are cut. */
+  readonly drainMs: number
   /** Throws INVALID_KEY where the metadata `authorization` lacks the key that the API needs. */
   readonly checkKey: CallRules['checkKey']
 }
@@ -48,9 +51,6 @@ export interface GrpcEdge {
   /** Lets nobody in any more, and returns once everybody has been answered, or the time for that is over. */
   close(): Promise<void>
 }
-
-/** What calls in flight get at the end, before their connections are cut. */
-const DRAIN_MS = 30_000
 
 /** Serves the gRPC APIs. Throws BAD_CONFIG where an address cannot be had. */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcEdge> {
@@ -64,7 +64,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcEdge> {
   const open = new Map<GrpcApi, OpenGrpcServer>()
   const close = async () => {
     stopping.abort()
-    await Promise.all([...new Set(open.values())].map(server => server.close(DRAIN_MS)))
+    await Promise.all([...new Set(open.values())].map(server => server.close(options.drainMs)))
   }
   try {
     for (const group of apis) {
@@ -86,12 +86,12 @@ function openListener(
 ): Promise<OpenGrpcServer> {
   const served = apis.flatMap(api => (api === 'inference' ? inferenceApi(options) : managementApi(options)))
   if (!apis.includes('management')) served.push(...elsewhere(options))
-  const { logger, maxRequestSize, tls, listeners, registry } = options
+  const { logger, maxRequestSize, tls, listeners, readiness } = options
   const rules = { api: undefined, wording: 'plain', logger, checkKey: options.checkKey } as const
   // One service may be served in several parts.
   const services = [...new Set(served.map(({ service }) => service))]
   const names = services.map(fullName)
-  const health = healthService({ services: names, isReady: () => isServerReady(registry), stopping })
+  const health = healthService({ services: names, readiness, stopping })
   const reflection = reflectionService([...services, Health, ServerReflection, ServerReflectionAlpha])
   return openGrpcServer({
     listener: listeners[apis[0] ?? 'inference'],

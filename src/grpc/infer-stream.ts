@@ -43,49 +43,29 @@ export function inferStream(
 /** A model that answers once says so with its answer. */
 const FINAL = new Map([['triton_final_response', { bool_param: true }]])
 
-type Event<T> = { readonly next: IteratorResult<T> } | { readonly error: unknown } | 'answered'
-
-/** What `work` makes of each of these, in their order; up to `window` of them at once. */
+/**
+ * What `work` makes of each of these, in their order; up to `window` of them at once. What they are read from has to keep
+ * the order of its readers, as an async generator does.
+ */
 export async function* inOrder<From, To>(
   all: AsyncIterable<From>,
   work: (one: From) => Promise<To>,
   window: number,
 ): AsyncGenerator<To> {
   const iterator = all[Symbol.asyncIterator]()
-  const read = (): Promise<Event<From>> =>
-    iterator.next().then(
-      next => ({ next }),
-      (error: unknown) => ({ error }),
-    )
-  const working: Promise<To>[] = []
-  let ended: { readonly error?: unknown } | undefined
-  let reading: Promise<Event<From>> | undefined
-  while (ended === undefined || working.length > 0) {
-    if (ended === undefined && working.length < window) reading ??= read()
-    const event = await Promise.race([...(reading === undefined ? [] : [reading]), ...firstOf(working)])
-    if (event === 'answered') {
-      yield await (working.shift() as Promise<To>)
-      continue
-    }
-    reading = undefined
-    if ('error' in event) ended = event
-    else if (event.next.done === true) ended = {}
-    else working.push(begin(work, event.next.value))
+  const begin = () => {
+    const working = iterator
+      .next()
+      .then(async next => (next.done === true ? undefined : { done: await work(next.value) }))
+    // What fails is told when its turn comes, or to nobody where that does not come any more.
+    working.catch(() => {})
+    return working
   }
-  if ('error' in ended) throw ended.error
+  const working = Array.from({ length: window }, begin)
+  for (;;) {
+    const first = await working.shift()
+    if (first === undefined) return
+    yield first.done
+    working.push(begin())
+  }
 }
-
-/** What fails is told when its turn comes, or to nobody where that does not come any more. */
-function begin<From, To>(work: (one: From) => Promise<To>, one: From): Promise<To> {
-  const working = work(one)
-  working.catch(() => {})
-  return working
-}
-
-function firstOf(working: readonly Promise<unknown>[]): Promise<'answered'>[] {
-  const [first] = working
-  if (first === undefined) return []
-  return [first.then(answered, answered)]
-}
-
-const answered = () => 'answered' as const

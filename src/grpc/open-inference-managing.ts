@@ -1,7 +1,6 @@
 import { failure, failureWith } from '../errors.ts'
 import type { RuntimeSettings } from '../inference/runtime-settings.ts'
 import { refuseFiles, type Repository } from '../models/repository.ts'
-import type { Call } from './call.ts'
 import type { Implementation } from './service.ts'
 import type { managingMethods } from './services-extensions.ts'
 import type { GRPCInferenceService } from './services-open-inference.ts'
@@ -64,16 +63,17 @@ function toLogValue(value: string | number | boolean) {
 
 /** The same where the management API is not: says where it is. */
 export function openInferenceElsewhere(): Managing {
-  const refuse = (_request: unknown, _call: Call) => {
-    throw failure(
-      'NOT_SERVED',
-      'This is part of the management API: ask at grpc_management_address and grpc_management_port',
-    )
-  }
   return {
     RepositoryModelLoad: refuse,
     RepositoryModelUnload: refuse,
     TraceSetting: refuse,
     LogSettings: refuse,
   }
+}
+
+function refuse(): never {
+  throw failure(
+    'NOT_SERVED',
+    'This is part of the management API: ask at grpc_management_address and grpc_management_port',
+  )
 }

@@ -1,6 +1,7 @@
 import { failure } from '../errors.ts'
-import { isServerReady, modelConfig, modelMetadata, modelReadiness } from '../inference/model-metadata.ts'
+import { modelConfig, modelMetadata, modelReadiness } from '../inference/model-metadata.ts'
 import type { Predictor } from '../inference/predictor.ts'
+import type { Readiness } from '../inference/readiness.ts'
 import type { Registry } from '../models/registry.ts'
 import type { Repository } from '../models/repository.ts'
 import { toConfigMessage, toStatisticsMessage } from './describing.ts'
@@ -13,6 +14,7 @@ import type { GRPCInferenceService } from './services-open-inference.ts'
 export interface OpenInferenceParts {
   readonly predictor: Predictor
   readonly registry: Registry
+  readonly readiness: Readiness
   readonly repository: Repository
   readonly maxResponseSize: number
   /** What the server says of itself. */
@@ -27,10 +29,10 @@ type All = Implementation<typeof GRPCInferenceService>
 
 /** The Open Inference Protocol, less what is for those who manage the server: https://github.com/kserve/open-inference-protocol */
 export function openInferenceService(parts: OpenInferenceParts): Omit<All, keyof typeof managingMethods> {
-  const { predictor, registry, repository, identity } = parts
+  const { predictor, registry, readiness, repository, identity } = parts
   return {
     ServerLive: () => ({ live: true }),
-    ServerReady: () => ({ ready: isServerReady(registry) }),
+    ServerReady: () => ({ ready: readiness.isReady() }),
     ModelReady: ({ name, version }) => ({ ready: modelReadiness(registry, required(name), version).ready }),
     ServerMetadata: () => identity,
     ModelMetadata: ({ name, version }) => {
