@@ -46,7 +46,7 @@ export function bannerText({ addresses, cpu, registry, refused }: Server, versio
     `  inference   ${addresses.inference}`,
     `  management  ${addresses.management}`,
     `  metrics     ${addresses.metrics === undefined ? 'off' : `${addresses.metrics}/metrics`}`,
-    `  CPU plan    ${cpu.cores} cores, ${quota}: ${cpu.workersPerModel} workers a model x ${cpu.threadsPerWorker} threads`,
+    `  CPU plan    ${cpu.cores} cores, ${quota}: ${sayPlan(cpu)}`,
     '',
     'Models',
     ...(models.length === 0 ? ['  none'] : models),
@@ -54,6 +54,11 @@ export function bannerText({ addresses, cpu, registry, refused }: Server, versio
     '',
     ...tryIt(registry.all(), addresses.inference),
   ].join('\n')
+}
+
+function sayPlan({ workersPerModel, threadsPerWorker, isMeasured }: Server['cpu']): string {
+  const plan = `${workersPerModel} workers a model x ${threadsPerWorker} threads`
+  return isMeasured ? `${plan} where measuring finds nothing better` : plan
 }
 
 function modelFacts(model: Model) {

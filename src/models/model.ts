@@ -5,8 +5,10 @@ import { failure, failureWith, type Failure } from '../errors.ts'
 import { Pool, type PoolOptions, type WorkerInfo } from '../pool/pool.ts'
 import type { Job, Outcome } from '../pool/run-batch.ts'
 import type { PoolObserver } from '../pool/slot.ts'
+import type { Tuned } from '../worker/protocol.ts'
 import { withoutPaths } from './load-failure.ts'
 import type { ModelSettings } from './settings.ts'
+import { mostRows, type Tuning } from './tuning.ts'
 
 export type ModelState = 'loading' | 'ready' | 'degraded' | 'failed' | 'idle'
 
@@ -27,6 +29,8 @@ export interface ModelOptions {
   /** Removes the archive's file where it was downloaded for this model. */
   readonly removeDownload?: (() => Promise<void>) | undefined
   readonly observer: ModelObserver
+  /** undefined: nothing is measured. */
+  readonly tuning?: Tuning | undefined
   readonly pool: Pick<PoolOptions, 'openPort' | 'nextId'>
 }
 
@@ -41,6 +45,7 @@ export class Model {
   readonly loadedAtStartup: boolean
   readonly handler: string | undefined
   readonly removeDownload: (() => Promise<void>) | undefined
+  readonly tuning: Tuning | undefined
   readonly pool: Pool
   readonly #queue: Queue<Job, Outcome>
   readonly #observer: ModelObserver
@@ -59,13 +64,18 @@ export class Model {
     this.removeDownload = options.removeDownload
     this.#queue = new Queue<Job, Outcome>({
       capacity: settings.jobQueueSize,
-      batchSize: settings.batchSize,
+      batchSize: mostRows(settings, options.tuning?.isOn ?? false),
       maxDelayMs: settings.maxBatchDelayMs,
     })
+    this.tuning = options.tuning
+    this.#queue.batchLimit = settings.batchSize
     const { startupTimeoutMs, responseTimeoutMs, giveUpMs } = settings
     this.#observer = observer
     const poolObserver: PoolObserver = {
-      onLoaded: (...loaded) => observer.onLoaded(...loaded),
+      onLoaded: (...loaded) => {
+        observer.onLoaded(...loaded)
+        this.#learn(loaded[1].tuned)
+      },
       onBatch: batch => observer.onBatch(batch),
       onState: (worker, state, reason) => {
         observer.onState(worker, state, reason)
@@ -82,6 +92,11 @@ export class Model {
       giveUpMs,
     })
     observer.onOpened({ queueLength: () => this.queueLength, workers: () => this.pool.workers() })
+  }
+
+  /** The most items that one run of the handler gets now. */
+  get batchLimit(): number {
+    return this.#queue.batchLimit
   }
 
   get settings(): ModelSettings {
@@ -131,7 +146,7 @@ export class Model {
    */
   async scale(minWorkers: number, maxWorkers: number): Promise<void> {
     const before = { settings: this.#settings, size: this.pool.size }
-    this.#settings = { ...this.#settings, minWorkers, maxWorkers }
+    this.#settings = { ...this.#settings, minWorkers, maxWorkers, areWorkersFree: false }
     const size = Math.min(Math.max(this.pool.size, minWorkers), maxWorkers)
     if (size === 0) await this.#drain()
     const { ready, drained } = this.pool.scale(size)
@@ -163,6 +178,17 @@ export class Model {
     this.#refuseWaiting(failure('VERSION_NOT_FOUND', this.name, this.version))
     await this.archive.release()
     this.#observer.onClosed()
+  }
+
+  /** Takes over what a worker measured: how large batches are, and how many workers there are where nobody said. */
+  #learn(tuned: Tuned | undefined): void {
+    if (this.tuning === undefined) return
+    this.tuning.learn(tuned)
+    this.#queue.batchLimit = this.tuning.batchLimit(this.#settings)
+    const workers = this.tuning.workers(this.#settings)
+    if (workers === undefined || this.#closing !== undefined) return
+    this.#settings = { ...this.#settings, minWorkers: workers, maxWorkers: workers, areWorkersFree: false }
+    this.pool.scale(workers)
   }
 
   /** Lets nothing in any more and waits until the workers have taken what waits, as long as there are any. */

@@ -158,7 +158,7 @@ export class ProcessPort implements WorkerPort {
   #take(message: FromWorker): void {
     switch (message.type) {
       case 'loaded':
-        return this.#loading?.resolve({ graph: message.graph, loadMs: message.loadMs })
+        return this.#loading?.resolve(message)
       case 'load-failed':
         return this.#loading?.reject(new LoadFailed(message.message, message.detail, message.outOfMemory))
       case 'done': {
