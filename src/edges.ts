@@ -1,4 +1,5 @@
 /** The edges of the server: the APIs over HTTP and gRPC, built together because they share keys and models. */
+import { ByteBudget } from './byte-budget.ts'
 import type { Config } from './config/config.ts'
 import { startGrpc, type GrpcEdge } from './grpc/edge.ts'
 import { Access } from './http/access.ts'
@@ -21,8 +22,12 @@ import { Management } from './models/management.ts'
 import type { ModelOperations } from './models/operations.ts'
 import type { Registry } from './models/registry.ts'
 import type { Repository } from './models/repository.ts'
+import { totalMemoryBytes } from './pool/worker-program.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+
+/** Of all memory, what bodies of requests and answers may take where nothing else is said. */
+const INFLIGHT_SHARE = 1 / 8
 
 export interface EdgeOptions {
   readonly config: Config
@@ -123,6 +128,13 @@ function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): 
   const app = {
     logger,
     maxRequestSize: listeners.maxRequestBytes,
+    limits: {
+      connections: limits.connections,
+      requestTimeoutMs: limits.requestTimeoutMs,
+      clientTimeoutMs: limits.clientTimeoutMs,
+      minRequestBytesPerS: limits.minRequestBytesPerS,
+    },
+    budget: new ByteBudget(limits.inflightBytes || totalMemoryBytes() * INFLIGHT_SHARE),
     draining: readiness.draining,
     cors: corsHeaders(listeners.cors),
     countResponse: (status: number) => metrics.countResponse(status),
