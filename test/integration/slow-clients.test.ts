@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import { setInterval as ticks } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { GrpcClient } from '../support/grpc.ts'
 import { BUSY } from '../support/handlers.ts'
 import { requestText, sendRaw } from '../support/http.ts'
 import { makeStore, type ModelStore } from '../support/model-store.ts'
@@ -68,7 +69,9 @@ describe('a client that sends', () => {
 
   test('nothing at all is let go', async () => {
     const server = await start('--client-timeout=1')
-    await open(server).closed
+    const { received, closed } = open(server)
+    await closed
+    expect(received()).toMatch(/^(HTTP\/1\.1 408 Request Timeout\r\n|$)/)
   })
 
   test('a body at a fair speed, longer than the patience, is answered', async () => {
@@ -111,6 +114,7 @@ test('a client that does not take its answer is cut off', async () => {
   )
   socket.resume()
   await closed
+  expect(socket.bytesRead).toBeLessThan(body.length)
 })
 
 describe('more bytes in flight than are allowed', () => {
@@ -125,7 +129,7 @@ describe('more bytes in flight than are allowed', () => {
   }
 
   const post = (server: TestServer, body: string | ReadableStream) =>
-    fetch(`${server.inference}/predictions/busy`, { method: 'POST', body, duplex: 'half' } as RequestInit)
+    fetch(`${server.inference}/predictions/busy`, { method: 'POST', body, duplex: 'half' })
 
   test('are refused with 503 and a time to come back, small requests are served, and later all are', async () => {
     const server = await start('--max-inflight-bytes=1000000')
@@ -149,6 +153,23 @@ describe('more bytes in flight than are allowed', () => {
     await waitFor('room', async () => (await post(server, 'x'.repeat(big))).status === 200)
   })
 
+  test('are refused over gRPC too, and what one protocol holds the other has not', async () => {
+    const server = await start('--max-inflight-bytes=1000000')
+    const client = new GrpcClient(server.server.grpc?.inference ?? '')
+    onTestFinished(() => client.close())
+    const predictOverGrpc = (bytes: number) =>
+      client.call('org.pytorch.serve.grpc.inference.InferenceAPIsService/Predictions', {
+        model_name: 'busy',
+        input: { body: Buffer.alloc(bytes, 'x') },
+      })
+    const socket = await fill(server)
+    expect(await predictOverGrpc(big)).toEqual({ code: 8, details: expect.stringContaining('retry later') })
+    expect(await predictOverGrpc(10)).toHaveProperty('answer')
+    socket.destroy()
+    await waitFor('room', async () => 'answer' in (await predictOverGrpc(big)))
+    expect((await post(server, 'x'.repeat(big))).status).toBe(200)
+  })
+
   test('an answer that nobody has taken yet counts', async () => {
     const server = await start('--max-inflight-bytes=5000000', '--max-response-size=5000000')
     const { socket } = open(server)
@@ -161,6 +182,7 @@ describe('more bytes in flight than are allowed', () => {
       async () => (await post(server, 'x'.repeat(2_600_000))).status === 503,
     )
     socket.destroy()
+    expect((await post(server, 'small')).status).toBe(200)
     await waitFor('room', async () => (await post(server, 'x'.repeat(2_000_000))).status === 200)
   })
 })
@@ -176,5 +198,6 @@ test('connections above max_connections are closed at once, those below serve on
   await logged(server, 'the limit', ({ msg }) => msg === 'Connections are refused: there are max_connections')
   const [one] = first
   one?.socket.write(requestText(server.inference, 'GET /ping', ['Connection: keep-alive']))
-  await waitFor('an answer', () => one?.received().includes('200 OK'))
+  await waitFor('an answer', () => one?.received().includes('\r\n\r\n{'))
+  expect(one?.received()).toMatch(/^HTTP\/1\.1 200 OK/)
 })
