@@ -39,12 +39,24 @@ export class Queue<I, A> {
   #first: Waiting<I, A> | undefined
   #last: Waiting<I, A> | undefined
   #length = 0
+  #batchLimit: number
   #searchedAt = -Infinity
   #pullers: (() => void)[] = []
   #onEmpty: (() => void)[] = []
 
   constructor(options: QueueOptions) {
     this.options = options
+    this.#batchLimit = options.batchSize
+  }
+
+  /** Most items in a batch from now on: `batchSize`, or fewer where more do not pay. */
+  get batchLimit(): number {
+    return this.#batchLimit
+  }
+
+  /** Brought between 1 and `batchSize`. */
+  set batchLimit(limit: number) {
+    this.#batchLimit = Math.min(Math.max(1, Math.trunc(limit)), this.options.batchSize)
   }
 
   /** Items that wait now, with those whose client left and that were not dropped yet. */
@@ -68,7 +80,8 @@ export class Queue<I, A> {
   /** Waits for work and takes a batch as the policy cuts it; empty once `stop` is aborted. */
   async next(stop: AbortSignal): Promise<Entry<I, A>[]> {
     while (!stop.aborted) {
-      const { batchSize, maxDelayMs } = this.options
+      const { maxDelayMs } = this.options
+      const batchSize = this.#batchLimit
       this.#dropGone(batchSize)
       const oldestMs = this.#first === undefined ? 0 : performance.now() - this.#first.queuedAt
       const decision = decide({ waiting: this.#length, batchSize, maxDelayMs, oldestMs })

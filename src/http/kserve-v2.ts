@@ -1,13 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
-import {
-  findModel,
-  isServerReady,
-  modelConfig,
-  modelMetadata,
-  modelReadiness,
-} from '../inference/model-metadata.ts'
+import { findModel, modelConfig, modelMetadata, modelReadiness } from '../inference/model-metadata.ts'
 import type { Predictor } from '../inference/predictor.ts'
+import type { Readiness } from '../inference/readiness.ts'
 import type { Registry } from '../models/registry.ts'
 import type { Repository } from '../models/repository.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -21,6 +16,7 @@ export interface OpenInferenceRoutes extends InferOptions {
   readonly predictor: Predictor
   readonly registry: Registry
   readonly repository: Repository
+  readonly readiness: Readiness
   readonly logger: Logger
   readonly envelope: Envelope | undefined
   /** What `/v2` says of the server. */
@@ -36,10 +32,12 @@ interface Path {
 export const EXTENSIONS = [
   'binary_tensor_data',
   'classification',
+  'logging',
   'model_configuration',
   'model_repository',
   'parameters',
   'statistics',
+  'trace',
 ]
 
 /**
@@ -64,15 +62,17 @@ export function addOpenInferenceRoutes(app: App, options: OpenInferenceRoutes): 
 
 function addServerRoutes(
   scope: App,
-  { registry, repository, predictor, ...options }: OpenInferenceRoutes,
+  { registry, repository, predictor, readiness, ...options }: OpenInferenceRoutes,
 ): void {
   const { serverName: name, serverVersion: version } = options
   get(scope, '/v2', reply => sendCompact(reply, { name, version, extensions: EXTENSIONS }))
   get(scope, '/v2/health/live', reply => sendCompact(reply, { live: true }))
   get(scope, '/v2/health/ready', reply => {
-    const ready = isServerReady(registry)
-    const reason = ready ? {} : { error: 'Not every model has a worker that is up.' }
-    return sendCompact(reply, { ready, ...reason }, ready ? 200 : 503)
+    if (readiness.isReady()) return sendCompact(reply, { ready: true })
+    const why = readiness.draining.aborted
+      ? 'The server is shutting down.'
+      : 'Not every model has a worker that is up.'
+    return sendCompact(reply, { ready: false, error: why }, 503)
   })
   get(scope, '/v2/models', reply =>
     sendCompact(reply, { models: [...new Set(registry.all().map(model => model.name))] }),
@@ -125,6 +125,8 @@ function of(request: FastifyRequest): Path {
   return request.params as Path
 }
 
+const NOT_POST: readonly string[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']
+
 type Answer = (request: FastifyRequest, reply: FastifyReply) => unknown
 
 /** A path for one method; others are refused as such. */
@@ -137,9 +139,9 @@ function get(
   scope.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, handler: refuseMethod })
 }
 
-export function post(scope: App, url: string, handler: Answer): void {
+export function post(scope: App, url: string, handler: Answer, refused = NOT_POST): void {
   scope.route({ method: 'POST', url, handler })
-  scope.route({ method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'], url, handler: refuseMethod })
+  scope.route({ method: [...refused], url, handler: refuseMethod })
 }
 
 function refuseMethod(): never {

@@ -23,6 +23,18 @@ test('batches are cut in the order of arrival, up to the batch size', async () =
   expect(queue.length).toBe(0)
 })
 
+test('batches can be limited to fewer than the batch size, never to more', async () => {
+  const queue = makeQueue()
+  push(queue, 1, 2, 3, 4, 5, 6, 7)
+  queue.batchLimit = 2
+  expect(itemsOf(await queue.next(open))).toEqual([1, 2])
+  queue.batchLimit = 0
+  expect(itemsOf(await queue.next(open))).toEqual([3])
+  queue.batchLimit = 100
+  expect(queue.batchLimit).toBe(4)
+  expect(itemsOf(await queue.next(open))).toEqual([4, 5, 6, 7])
+})
+
 test('an entry carries its answer back to whoever pushed it', async () => {
   const queue = makeQueue()
   const first = queue.push(1)
