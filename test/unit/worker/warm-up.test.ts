@@ -21,10 +21,11 @@ async function open(handler: string, more: Partial<LoadOrder> = {}) {
   return { order, said, open: () => openHost(order, (level, message) => said.push(`${level}: ${message}`)) }
 }
 
-async function seenBy(host: Awaited<ReturnType<typeof openHost>>): Promise<unknown> {
+async function seenBy(host: Awaited<ReturnType<typeof openHost>>): Promise<unknown[]> {
   const { answers } = await host.run('describe', [{ requestId: '', headers: {}, parameters: [] }])
   const [answer] = answers
-  return answer?.ok ? JSON.parse(Buffer.from(answer.body).toString()) : answer
+  if (answer?.ok !== true) throw new Error('The handler does not describe itself')
+  return JSON.parse(Buffer.from(answer.body).toString()) as unknown[]
 }
 
 const item = { requestId: '', headers: {}, parameters: [] }
@@ -32,7 +33,9 @@ const item = { requestId: '', headers: {}, parameters: [] }
 test('a handler that says a sample gets it before the first client does', async () => {
   const sample = `sample() { return { contentType: 'text/plain', body: 'hello' } } }`
   const { open: start, said } = await open(COUNTING + sample)
-  expect(await seenBy(await start())).toEqual(['hello', 'hello', 'hello'])
+  const seen = await seenBy(await start())
+  expect(seen).toEqual(expect.arrayContaining(['hello', 'hello', 'hello']))
+  expect(new Set(seen)).toEqual(new Set(['hello']))
   expect(said).toEqual(['debug: Warmed up'])
 })
 
@@ -45,7 +48,7 @@ test('a recorded sample of the archive comes before all others', async () => {
   const config = { warmup: { sample: 'request.json' } }
   const { open: start, order } = await open(`${COUNTING} }`, { config })
   await writeFile(join(order.dir, 'request.json'), '{"a": 1}')
-  expect(await seenBy(await start())).toEqual([{ a: 1 }, { a: 1 }, { a: 1 }])
+  expect((await seenBy(await start())).slice(0, 3)).toEqual([{ a: 1 }, { a: 1 }, { a: 1 }])
 })
 
 test.each([
