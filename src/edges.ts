@@ -121,14 +121,20 @@ function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): 
     cors: corsHeaders(listeners.cors),
     countResponse: (status: number) => metrics.countResponse(status),
   }
-  const doors = new Doors({ listeners, app, access, tls, version })
+  const doors = new Doors({ listeners, app, access, tls, version, docsPage: listeners.docsPage })
   const { isRegistrationEnabled } = models
   const envelope = models.envelope === 'body' ? undefined : models.envelope
   doors.add('inference', open => {
     const predicting = { predictor, registry, logger, envelope }
     addInferenceRoutes(open, predicting)
     addKserveV1Routes(open, predicting)
-    addOpenInferenceRoutes(open, { ...predicting, ...openInferenceOf(config, version), repository })
+    const isKeyNeeded = access.needsKey('inference')
+    addOpenInferenceRoutes(open, {
+      ...predicting,
+      ...openInferenceOf(config, version),
+      repository,
+      isKeyNeeded,
+    })
   })
   doors.add('management', open => {
     addManagementRoutes(open, { registry, management, isRegistrationEnabled })

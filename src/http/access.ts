@@ -35,7 +35,7 @@ export class Access {
     const { listeners, grpcManagement } = options
     this.#isManagementLocal =
       isLocal(listeners.management) && (grpcManagement === undefined || isLocal(grpcManagement))
-    const isNeeded = this.#needsKey('management') || this.#needsKey('inference')
+    const isNeeded = this.needsKey('management') || this.needsKey('inference')
     this.#keys = isNeeded ? new Keys({ file: options.keyFile, lifeMs: options.keyLifeMs }) : undefined
   }
 
@@ -47,7 +47,7 @@ export class Access {
       if (origin !== undefined) open.addHook('onRequest', origin)
       if (api === 'management' && keys !== undefined) addTokenRoute(open, keys)
       void open.register((guarded, _none, ready) => {
-        if (keys !== undefined && this.#needsKey(api)) guarded.addHook('onRequest', requireKey(keys, api))
+        if (keys !== undefined && this.needsKey(api)) guarded.addHook('onRequest', requireKey(keys, api))
         addRoutes(guarded)
         ready()
       })
@@ -55,9 +55,31 @@ export class Access {
     })
   }
 
+  /** Adds routes that are for everyone who may reach the address at all, without a key. */
+  addOpen(app: App, api: ApiKind, addRoutes: (app: App) => void): void {
+    const origin = this.#originCheck(api)
+    void app.register((open, _options, done) => {
+      if (origin !== undefined) open.addHook('onRequest', origin)
+      addRoutes(open)
+      done()
+    })
+  }
+
+  /** Whether calls of this API have to come with its key. */
+  needsKey(api: ApiKind): api is 'inference' | 'management' {
+    const { tokens } = this.#options
+    if (api === 'metrics' || tokens === 'never') return false
+    return tokens === 'always' || (api === 'management' && !this.#isManagementLocal)
+  }
+
+  /** Whether keys are needed at all, for some API. */
+  get hasKeys(): boolean {
+    return this.#keys !== undefined
+  }
+
   /** For calls that do not come over HTTP: throws INVALID_KEY where the API needs a key and `authorization` lacks it. */
   checkKey(api: 'inference' | 'management', authorization: string | undefined): void {
-    if (this.#needsKey(api)) this.#keys?.check(api, authorization)
+    if (this.needsKey(api)) this.#keys?.check(api, authorization)
   }
 
   /**
@@ -75,7 +97,7 @@ export class Access {
   /** What the operator should know; `isGrave` when it is a danger. */
   describe(): { readonly message: string; readonly isGrave: boolean } | undefined {
     if (this.#keys !== undefined) {
-      const apis = (['inference', 'management'] as const).filter(api => this.#needsKey(api))
+      const apis = (['inference', 'management'] as const).filter(api => this.needsKey(api))
       const subject =
         apis.length === 1 ? `the ${apis.join()} API needs its` : `${apis.join(' and ')} need their`
       return { message: `Tokens are on: ${subject} key; the keys are in ${this.#keys.file}`, isGrave: false }
@@ -87,12 +109,6 @@ export class Access {
         'code here. Remove disable_token_authorization, or bind management_address and grpc_management_address to 127.0.0.1.',
       isGrave: true,
     }
-  }
-
-  #needsKey(api: ApiKind): api is 'inference' | 'management' {
-    const { tokens } = this.#options
-    if (api === 'metrics' || tokens === 'never') return false
-    return tokens === 'always' || (api === 'management' && !this.#isManagementLocal)
   }
 
   #originCheck(api: ApiKind): onRequestHookHandler | undefined {
