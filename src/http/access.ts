@@ -39,13 +39,17 @@ export class Access {
     this.#keys = isNeeded ? new Keys({ file: options.keyFile, lifeMs: options.keyLifeMs }) : undefined
   }
 
-  /** Adds the routes of an API to its app, behind what protects them. They are there once the app is ready. */
-  addApi(app: App, api: ApiKind, addRoutes: (app: App) => void): void {
+  /**
+   * Adds the routes of an API to its app, behind what protects them; `addOpen` adds those that need no key. They are
+   * there once the app is ready.
+   */
+  addApi(app: App, api: ApiKind, addRoutes: (app: App) => void, addOpen?: (app: App) => void): void {
     const origin = this.#originCheck(api)
     const keys = this.#keys
     void app.register((open, _options, done) => {
       if (origin !== undefined) open.addHook('onRequest', origin)
       if (api === 'management' && keys !== undefined) addTokenRoute(open, keys)
+      addOpen?.(open)
       void open.register((guarded, _none, ready) => {
         if (keys !== undefined && this.needsKey(api)) guarded.addHook('onRequest', requireKey(keys, api))
         addRoutes(guarded)

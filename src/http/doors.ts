@@ -21,6 +21,8 @@ export interface DoorsOptions {
   readonly version: string
   /** Where there is a page that shows the API; `by address`: on those that only this machine reaches. */
   readonly docsPage: 'always' | 'by address' | 'never'
+  /** What requests in flight get at the end, before their connections are cut. */
+  readonly drainMs: number
 }
 
 /** Address of each API as it can be used; metrics is undefined where it is off. */
@@ -29,9 +31,6 @@ export interface Addresses {
   readonly management: string
   readonly metrics: string | undefined
 }
-
-/** What requests in flight get at the end, before their connections are cut. */
-const DRAIN_MS = 30_000
 
 /** The listeners with the APIs behind them. APIs are added first, then all doors open at once. */
 export class Doors {
@@ -42,11 +41,11 @@ export class Doors {
     this.#options = options
   }
 
-  /** Puts an API behind its door, and what protects it before it. */
-  add(api: ApiKind, addRoutes: (app: App) => void): void {
+  /** Puts an API behind its door, and what protects it before it; `addOpen` adds what needs no key. */
+  add(api: ApiKind, addRoutes: (app: App) => void, addOpen?: (app: App) => void): void {
     const app = this.#appFor(api)
     this.#apps.set(api, app)
-    this.#options.access.addApi(app, api, addRoutes)
+    this.#options.access.addApi(app, api, addRoutes, addOpen)
   }
 
   /** Binds every address. What is then thrown, such as a port in use, leaves closing to the caller. */
@@ -128,7 +127,7 @@ export class Doors {
         'Requests were still open when the drain time was over; their connections are cut',
       )
       app.server.closeAllConnections()
-    }, DRAIN_MS)
+    }, this.#options.drainMs)
     await app.close()
     clearTimeout(timer)
   }

@@ -4,6 +4,7 @@ import { V1_MODEL_PATHS, V1_PATHS, V2_MANAGEMENT_PATHS, V2_PATHS } from './kserv
 import type { Json, Paths } from './operation.ts'
 import {
   DESCRIPTION_PATHS,
+  HEALTH_PATHS,
   INFERENCE_PATHS,
   MANAGEMENT_PATHS,
   METRICS_PATHS,
@@ -77,6 +78,7 @@ function pathsBehind({ apis, hasPage }: ServedDoor, { hasKeys, needsKey }: Serve
     {},
     ...behind,
     DESCRIPTION_PATHS,
+    apis.includes('inference') ? HEALTH_PATHS : {},
     hasPage ? PAGE_PATHS : {},
     hasKeys && apis.includes('management') ? withKey(TOKEN_PATHS) : {},
   )

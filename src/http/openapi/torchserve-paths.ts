@@ -111,6 +111,24 @@ export const INFERENCE_PATHS: Paths = {
   ),
 }
 
+/** Beside the inference API, and without its key. */
+export const HEALTH_PATHS: Paths = {
+  '/health/live': {
+    get: operation('healthLive', {
+      tag: 'Health',
+      summary: 'Whether the server is there',
+      answers: { 200: answer('It is.', ref('Live')) },
+    }),
+  },
+  '/health/ready': {
+    get: operation('healthReady', {
+      tag: 'Health',
+      summary: 'Whether requests should be sent, and if not, why',
+      answers: { 200: answer('Ready.', ref('Health')), 503: answer('Not ready.', ref('Health')) },
+    }),
+  },
+}
+
 const SYNCHRONOUS = (fallback: boolean) =>
   inQuery('synchronous', { ...FLAG, default: fallback }, 'Whether the answer waits for the workers.')
 

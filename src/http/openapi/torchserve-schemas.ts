@@ -78,6 +78,28 @@ export const TORCHSERVE_SCHEMAS: Json = {
     },
     ['code', 'type', 'message'],
   ),
+  Health: object(
+    {
+      ready: FLAG,
+      draining: { ...FLAG, description: 'The server is about to stop.' },
+      reasons: { ...list(TEXT), description: 'What is in the way; where keys are needed, it is left out.' },
+      models: list(
+        object(
+          {
+            name: TEXT,
+            version: TEXT,
+            default: FLAG,
+            ready: FLAG,
+            state: TEXT,
+            workers: object({ ready: COUNT, wanted: COUNT }),
+            reason: TEXT,
+          },
+          ['name', 'version', 'default', 'ready', 'state', 'workers'],
+        ),
+      ),
+    },
+    ['ready', 'draining'],
+  ),
   Status: object({ status: TEXT }),
   ModelList: object(
     {
