@@ -14,6 +14,10 @@ const MS_PER_MINUTE = 60_000
 export function toConfig(v: Values) {
   return {
     listeners: listeners(v),
+    limits: {
+      drainGraceMs: v.drain_grace * MS_PER_SECOND,
+      drainTimeoutMs: v.drain_timeout * MS_PER_SECOND,
+    },
     grpc: {
       isServed: v.enable_grpc,
       inference: grpcListener(v, 'inference'),

@@ -1,5 +1,5 @@
-import { isServerReady } from '../inference/model-metadata.ts'
 import type { Predictor } from '../inference/predictor.ts'
+import type { Readiness } from '../inference/readiness.ts'
 import type { Management } from '../models/management.ts'
 import type { Registry } from '../models/registry.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -28,8 +28,11 @@ export interface GrpcOptions {
   readonly identity: OpenInferenceParts['identity']
   readonly predictor: Predictor
   readonly registry: Registry
+  readonly readiness: Readiness
   readonly management: Management
   readonly isRegistrationEnabled: boolean
+  /** What calls in flight get at the end, before their connections are cut. */
+  readonly drainMs: number
   /** Throws INVALID_KEY where the metadata `authorization` lacks the key that the API needs. */
   readonly checkKey: CallRules['checkKey']
 }
@@ -41,9 +44,6 @@ export interface GrpcEdge {
   /** Lets nobody in any more, and returns once everybody has been answered, or the time for that is over. */
   close(): Promise<void>
 }
-
-/** What calls in flight get at the end, before their connections are cut. */
-const DRAIN_MS = 30_000
 
 /** Serves the gRPC APIs. Throws BAD_CONFIG where an address cannot be had. */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcEdge> {
@@ -57,7 +57,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcEdge> {
   const open = new Map<GrpcApi, OpenGrpcServer>()
   const close = async () => {
     stopping.abort()
-    await Promise.all([...new Set(open.values())].map(server => server.close(DRAIN_MS)))
+    await Promise.all([...new Set(open.values())].map(server => server.close(options.drainMs)))
   }
   try {
     for (const group of apis) {
@@ -78,10 +78,10 @@ function openListener(
   stopping: AbortSignal,
 ): Promise<OpenGrpcServer> {
   const served = apis.flatMap(api => (api === 'inference' ? inferenceApi(options) : managementApi(options)))
-  const { logger, maxRequestSize, tls, listeners, registry } = options
+  const { logger, maxRequestSize, tls, listeners, readiness } = options
   const rules = { api: undefined, wording: 'plain', logger, checkKey: options.checkKey } as const
   const names = served.map(({ service }) => fullName(service))
-  const health = healthService({ services: names, isReady: () => isServerReady(registry), stopping })
+  const health = healthService({ services: names, readiness, stopping })
   const all = [...served.map(({ service }) => service), Health, ServerReflection, ServerReflectionAlpha]
   const reflection = reflectionService(all)
   return openGrpcServer({

@@ -1,7 +1,8 @@
 import { failure } from '../errors.ts'
 import { makeTensor } from '../inference/infer-input.ts'
-import { isServerReady, modelMetadata, modelReadiness } from '../inference/model-metadata.ts'
+import { modelMetadata, modelReadiness } from '../inference/model-metadata.ts'
 import type { Inference, Predictor } from '../inference/predictor.ts'
+import type { Readiness } from '../inference/readiness.ts'
 import type { Registry } from '../models/registry.ts'
 import type { WireTensor } from '../runtime/datatype.ts'
 import type { Call } from './call.ts'
@@ -20,6 +21,7 @@ type Response = Written<typeof ModelInferResponse>
 export interface OpenInferenceParts {
   readonly predictor: Predictor
   readonly registry: Registry
+  readonly readiness: Readiness
   /** What the server says of itself. */
   readonly identity: {
     readonly name: string
@@ -35,11 +37,12 @@ const MAX_TENSORS = 1024
 export function openInferenceService({
   predictor,
   registry,
+  readiness,
   identity,
 }: OpenInferenceParts): Implementation<typeof GRPCInferenceService> {
   return {
     ServerLive: () => ({ live: true }),
-    ServerReady: () => ({ ready: isServerReady(registry) }),
+    ServerReady: () => ({ ready: readiness.isReady() }),
     ModelReady: ({ name, version }) => ({ ready: modelReadiness(registry, required(name), version).ready }),
     ServerMetadata: () => identity,
     ModelMetadata: ({ name, version }) => {

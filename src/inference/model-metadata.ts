@@ -94,11 +94,6 @@ export function modelReadiness(
   return { ready, reason: ready ? '' : reason || `Model ${name} is ${state}.` }
 }
 
-/** Whether every default version that should have workers has one that is up. */
-export function isServerReady(registry: Registry): boolean {
-  return registry.defaults().every(({ pool }) => pool.size === 0 || pool.readyCount > 0)
-}
-
 function versionsOf(registry: Registry, name: string): string[] {
   return registry.all().flatMap(model => (model.name === name ? [model.version] : []))
 }
