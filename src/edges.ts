@@ -10,7 +10,7 @@ import { addInferenceRoutes } from './http/inference.ts'
 import { addRepositoryRoutes } from './http/kserve-repository.ts'
 import { addSettingsRoutes } from './http/kserve-settings.ts'
 import { addKserveV1Routes } from './http/kserve-v1.ts'
-import { addOpenInferenceRoutes } from './http/kserve-v2.ts'
+import { addOpenInferenceRoutes, EXTENSIONS } from './http/kserve-v2.ts'
 import { addManagementRoutes } from './http/management.ts'
 import { addMetricsRoutes } from './http/metrics.ts'
 import { readPem, readTlsKeys, type TlsKeys } from './http/tls.ts'
@@ -78,6 +78,7 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
           logger,
           management,
           maxRequestSize: config.listeners.maxRequestBytes,
+          maxResponseSize: config.listeners.maxResponseBytes,
           isRegistrationEnabled: models.isRegistrationEnabled,
           drainMs: config.limits.drainTimeoutMs,
           identity: identityOf(config, version),
@@ -92,10 +93,9 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
   }
 }
 
-/** What gRPC serves of the Open Inference Protocol has none of its extensions. */
 function identityOf({ openInference }: Config, version: string) {
   const { serverName, serverVersion = version } = openInference
-  return { name: serverName, version: serverVersion, extensions: [] }
+  return { name: serverName, version: serverVersion, extensions: EXTENSIONS }
 }
 
 function makeAccess({ listeners, security, grpc }: Config): Access {
