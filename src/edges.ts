@@ -21,12 +21,12 @@ import { Management } from './models/management.ts'
 import type { ModelOperations } from './models/operations.ts'
 import type { Registry } from './models/registry.ts'
 import type { Repository } from './models/repository.ts'
-import type { Logger } from './telemetry/logger.ts'
+import type { RootLogger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 export interface EdgeOptions {
   readonly config: Config
-  readonly logger: Logger
+  readonly logger: RootLogger
   readonly version: string
 }
 

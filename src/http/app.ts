@@ -8,15 +8,22 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import { failure, failureWith, toFailure, type Failure } from '../errors.ts'
-import type { Logger } from '../telemetry/logger.ts'
+import type { AccessLog, Logger } from '../telemetry/logger.ts'
 import { drainOnClose } from './drain.ts'
 import { sendJson } from './json.ts'
 import { answerPlainHttp, tlsOptions, type TlsKeys } from './tls.ts'
 
 export type App = FastifyInstance
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Names and values of the headers that every answer has, in turns. */
+    readonly fixedHeaders: readonly string[]
+  }
+}
+
 export interface AppOptions {
-  readonly logger: Logger
+  readonly logger: Logger & AccessLog
   /** Largest request body in bytes. */
   readonly maxRequestSize: number
   /** Values of the access-control-allow-* headers, where they are configured. */
@@ -81,7 +88,9 @@ export function createApp(options: AppOptions): App {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler((error, request, reply) => sendFailure(options, error, request, reply))
   app.setNotFoundHandler((request, reply) => sendFailure(options, failure('ROUTE_NOT_FOUND'), request, reply))
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.decorate('fixedHeaders', [...Object.entries(UNCACHED), ...Object.entries(options.cors)].flat())
+  app.addHook('onRequest', (request, reply, done) => {
+    recordOnClose(options, request, reply)
     const { headers } = request.raw
     const type = headers['content-type']
     if (type !== undefined && !MEDIA_TYPE.test(type)) headers['content-type'] = 'application/octet-stream'
@@ -91,23 +100,33 @@ export function createApp(options: AppOptions): App {
     addHeaders(request, reply, options.cors)
     done()
   })
-  app.addHook('onResponse', (request, reply, done) => {
-    record(options, request, reply)
-    done()
-  })
   return app
 }
 
-/** Counts a response and writes the access log. */
-function record(options: AppOptions, request: FastifyRequest, reply: FastifyReply): void {
-  options.countResponse(reply.statusCode)
-  options.logger.info('access', {
-    client: request.ip,
-    method: request.method,
-    url: request.url,
-    status: reply.statusCode,
-    ms: Math.round(reply.elapsedTime * 1000) / 1000,
-    requestId: request.id,
+/** nginx's word for a client that left before its answer: only the log has it. */
+const CLIENT_LEFT = 499
+
+/** Counts the response once it is out and writes the access log. Not Fastify's hook: that costs more, and never comes
+ * for a client that left. */
+function recordOnClose(
+  options: AppOptions,
+  { id, raw }: FastifyRequest,
+  { raw: response }: FastifyReply,
+): void {
+  const startedAt = performance.now()
+  // Once the connection is closed it has no address.
+  const client = raw.socket.remoteAddress ?? ''
+  response.once('close', () => {
+    const isAnswered = response.writableFinished
+    if (isAnswered) options.countResponse(response.statusCode)
+    options.logger.access({
+      client,
+      method: raw.method ?? '',
+      url: raw.url ?? '',
+      status: isAnswered ? response.statusCode : CLIENT_LEFT,
+      ms: Math.round((performance.now() - startedAt) * 1000) / 1000,
+      requestId: id,
+    })
   })
 }
 
@@ -145,7 +164,7 @@ function refuseUnrouted(
       : failureWith({ cause: error }, 'ROUTE_NOT_FOUND')
   reply.code(failed.http)
   addHeaders(request, reply, options.cors)
-  reply.raw.once('finish', () => record(options, request, reply))
+  recordOnClose(options, request, reply)
   sendFailure(options, failed, request, reply)
 }
 

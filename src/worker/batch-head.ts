@@ -114,8 +114,8 @@ function packAnswer(answer: Answer, put: (bytes: Uint8Array) => number): PackedA
 
 function unpackAnswer(packed: PackedAnswer, take: (length: unknown) => Uint8Array): Answer {
   if (!Array.isArray(packed)) {
-    const failed = packed as Extract<Answer, { ok: false }>
-    if (failed.ok !== false) throw new TypeError('An answer is a list, or a failure.')
+    const failed = packed as Answer
+    if (failed.ok) throw new TypeError('An answer is a list, or a failure.')
     return failed
   }
   const [status, contentType, headers, length, tensors] = packed as Exclude<PackedAnswer, { ok: false }>

@@ -61,4 +61,3 @@ function makeLogger(log: Log): HandlerLogger {
       log(level, message, fields)
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
-
