@@ -1,5 +1,6 @@
 import { Histogram, type MetricObjectWithValues, type MetricValueWithName } from 'prom-client'
-import type { Labels } from './series.ts'
+
+export type Labels = Readonly<Record<string, string>>
 
 /** What one series of a histogram has counted. */
 export class BucketCounts {

@@ -1,5 +1,7 @@
 import type { Counter, Gauge } from 'prom-client'
-import type { BucketCounts, BucketHistogram } from './bucket-histogram.ts'
+import type { BucketCounts, BucketHistogram, Labels } from './bucket-histogram.ts'
+
+export type { Labels } from './bucket-histogram.ts'
 
 /**
  * One series of a metric: a metric with its label values bound. prom-client looks its series up by a text of all
@@ -11,8 +13,6 @@ export interface Series {
   /** Takes the series off the page. */
   remove(): void
 }
-
-export type Labels = Readonly<Record<string, string>>
 
 export class Tally implements Series {
   readonly #counter: Counter
