@@ -39,6 +39,7 @@ export function sendBytes(request: FastifyRequest, reply: FastifyReply, answer: 
   const head = ['x-request-id', request.id, ...request.server.fixedHeaders, 'content-length', String(length)]
   if (contentType !== '') head.push('content-type', contentType)
   head.push(...more)
+  request.server.openRequests.addAnswer(reply.raw, length)
   reply.raw.writeHead(200, head) // It may throw, and then the reply is still Fastify's.
   reply.hijack()
   // Latin-1 has a character for each byte; Node writes it in one piece with the head, which is Latin-1, too.

@@ -1,7 +1,7 @@
 import type { Context, HandlerLogger, Session } from '../runtime/handler.ts'
-import { openSession } from '../runtime/session.ts'
 import { HandlerHost, type HostResult } from './handler-host.ts'
 import { loadHandler } from './load-handler.ts'
+import { openModel } from './open-model.ts'
 import type { GraphInfo, Item, LoadOrder, Verb } from './protocol.ts'
 import { recordMetrics } from './record-metrics.ts'
 
@@ -15,7 +15,7 @@ export interface Host {
 /** Opens the session, imports the handler and runs its `load`. Throws what either of them throws. */
 export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
   const startedAt = performance.now()
-  const session = await openModel(order)
+  const session = await openModel(order, log)
   const handler = await loadHandler(order.handlerFile)
   const metrics = recordMetrics()
   const context: Context = {
@@ -36,10 +36,6 @@ export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
     loaded: { graph: session?.graph, loadMs: performance.now() - startedAt },
     run: (verb, items) => host.run(verb, items),
   }
-}
-
-async function openModel(order: LoadOrder) {
-  return order.modelFile === undefined ? undefined : openSession(order.modelFile, { threads: order.threads })
 }
 
 function noSession({ name }: LoadOrder): Session {
