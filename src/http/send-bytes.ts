@@ -17,7 +17,6 @@ export interface Bytes {
 /** Up to here a copy into one text with the head costs less than a second piece for the system to gather. */
 const ONE_PIECE_BYTES = 16 * 1024
 const NO_HEADERS = {}
-const NONE: readonly string[] = []
 
 /**
  * Sends an answer past Fastify's replies, whose hooks and checks cost a small model more than its run: with the headers
@@ -25,27 +24,34 @@ const NONE: readonly string[] = []
  * the usual way.
  */
 export function sendBytes(request: FastifyRequest, reply: FastifyReply, answer: Bytes): FastifyReply {
-  const { status, contentType, headers = NO_HEADERS, more = NONE, pieces } = answer
-  if (status !== 200 || Object.keys(headers).length > 0) {
-    const [only] = pieces
-    const body = only !== undefined && pieces.length === 1 ? only : Buffer.concat(pieces)
-    return reply
-      .code(status)
-      .headers({ ...headers, 'content-type': contentType || UNTYPED })
-      .send(body)
-  }
+  const { status, headers = NO_HEADERS, pieces } = answer
+  if (status !== 200 || Object.keys(headers).length > 0) return sendUsually(reply, answer)
   let length = 0
   for (const piece of pieces) length += piece.length
-  const head = ['x-request-id', request.id, ...request.server.fixedHeaders, 'content-length', String(length)]
-  if (contentType !== '') head.push('content-type', contentType)
-  head.push(...more)
   request.server.openRequests.addAnswer(reply.raw, length)
-  reply.raw.writeHead(200, head) // It may throw, and then the reply is still Fastify's.
+  reply.raw.writeHead(200, headOf(request, answer, length)) // It may throw, and then the reply is still Fastify's.
   reply.hijack()
   // Latin-1 has a character for each byte; Node writes it in one piece with the head, which is Latin-1, too.
   if (length <= ONE_PIECE_BYTES) reply.raw.end(toLatin1(pieces), 'latin1')
   else writePieces(reply.raw, pieces)
   return reply
+}
+
+function sendUsually(reply: FastifyReply, { status, contentType, headers, pieces }: Bytes): FastifyReply {
+  const [only] = pieces
+  const body = only !== undefined && pieces.length === 1 ? only : Buffer.concat(pieces)
+  return reply
+    .code(status)
+    .headers({ ...headers, 'content-type': contentType || UNTYPED })
+    .send(body)
+}
+
+/** Names and values, in turns. */
+function headOf({ id, server }: FastifyRequest, { contentType, more }: Bytes, length: number): string[] {
+  const head = ['x-request-id', id, ...server.fixedHeaders, 'content-length', String(length)]
+  if (contentType !== '') head.push('content-type', contentType)
+  if (more !== undefined) head.push(...more)
+  return head
 }
 
 function writePieces(response: ServerResponse, pieces: readonly Uint8Array[]): void {
