@@ -74,14 +74,20 @@ export function effectiveSettings(sources: SettingsSources): ModelSettings {
 
 function countWorkers({ request, archive, config, atStartup, defaultWorkers }: SettingsSources) {
   for (const given of [archive, atStartup ? config : request]) {
-    if (given?.minWorkers === undefined) continue
-    const maxWorkers = given.maxWorkers ?? given.minWorkers
-    if (given.minWorkers > 0 && given.minWorkers <= maxWorkers)
-      return { minWorkers: given.minWorkers, maxWorkers, areWorkersFree: false }
+    const range = rangeOf(given)
+    if (range !== undefined) return { ...range, areWorkersFree: false }
   }
   // A register call may ask for none.
-  const count = (atStartup ? undefined : request.minWorkers) ?? defaultWorkers
-  return { minWorkers: count ?? 1, maxWorkers: count ?? 1, areWorkersFree: count === undefined }
+  const given = (atStartup ? undefined : request.minWorkers) ?? defaultWorkers
+  const count = given ?? 1
+  return { minWorkers: count, maxWorkers: count, areWorkersFree: given === undefined }
+}
+
+/** What a source says of the number of workers; undefined where that is nothing, or makes no sense. */
+function rangeOf(given: GivenSettings | undefined) {
+  if (given?.minWorkers === undefined) return undefined
+  const { minWorkers, maxWorkers = minWorkers } = given
+  return minWorkers > 0 && minWorkers <= maxWorkers ? { minWorkers, maxWorkers } : undefined
 }
 
 function chooseTimeoutMs(

@@ -115,7 +115,7 @@ export function sampleBody(graph: GraphInfo): string | undefined {
   const inputs = new Map(graph.inputs.map(({ name, shape }) => [name, shape.map(toSize)]))
   const numbers = [...inputs.values()].reduce((sum, dims) => sum + elementCount(dims), 0)
   if (numbers > MOST_NUMBERS) return undefined
-  const lists = [...inputs].map(([name, dims]) => [name, fill(dims)] as const)
+  const lists = [...inputs].map(([name, dims]) => [name, onesOf(dims)] as const)
   const [only, ...others] = lists
   return JSON.stringify(others.length === 0 ? only?.[1] : Object.fromEntries(lists))
 }
@@ -123,8 +123,8 @@ export function sampleBody(graph: GraphInfo): string | undefined {
 const toSize = (size: number | string, axis: number) =>
   typeof size === 'number' ? size : axis === 0 ? 1 : TOKENS
 
-function fill([size, ...rest]: readonly number[]): unknown {
-  return size === undefined ? 1 : Array.from({ length: size }, () => fill(rest))
+function onesOf([size, ...rest]: readonly number[]): unknown {
+  return size === undefined ? 1 : Array.from({ length: size }, () => onesOf(rest))
 }
 
 async function runs(session: Session, inputs: Tensors): Promise<boolean> {

@@ -51,12 +51,7 @@ async function warmSession({ order, context, tuned }: WarmUp, isOver: () => bool
 async function warmHandler(given: WarmUp, isOver: () => boolean): Promise<void> {
   const sample = await findSample(given)
   if (sample === undefined) return
-  const value = typeof sample.body === 'string' ? new TextEncoder().encode(sample.body) : sample.body
-  const item = {
-    requestId: 'warm-up',
-    headers: {},
-    parameters: [{ name: 'body', contentType: sample.contentType ?? '', value }],
-  }
+  const item = toItem(sample)
   const startedAt = performance.now()
   for (let request = 1; request <= MOST_REQUESTS && !isOver(); request++) {
     if (request > LEAST_REQUESTS && performance.now() - startedAt > REPEAT_MS) return
@@ -66,6 +61,11 @@ async function warmHandler(given: WarmUp, isOver: () => boolean): Promise<void> 
     const reason = answer.code === 'BAD_REQUEST' ? String(answer.facts[0]) : answer.code
     return given.log('warn', 'The model refuses the sample of its warm-up', { reason })
   }
+}
+
+function toItem({ body, contentType = '' }: Sample): Item {
+  const value = typeof body === 'string' ? new TextEncoder().encode(body) : body
+  return { requestId: 'warm-up', headers: {}, parameters: [{ name: 'body', contentType, value }] }
 }
 
 /** The archive's own sample, else the handler's, else JSON of the right shape for handlers that read it by default. */
