@@ -6,12 +6,14 @@ import { corsHeaders } from './http/cors.ts'
 import { Doors, type Addresses } from './http/doors.ts'
 import { addInferenceRoutes } from './http/inference.ts'
 import { addRepositoryRoutes } from './http/kserve-repository.ts'
+import { addSettingsRoutes } from './http/kserve-settings.ts'
 import { addKserveV1Routes } from './http/kserve-v1.ts'
 import { addOpenInferenceRoutes } from './http/kserve-v2.ts'
 import { addManagementRoutes } from './http/management.ts'
 import { addMetricsRoutes } from './http/metrics.ts'
 import { readPem, readTlsKeys, type TlsKeys } from './http/tls.ts'
 import type { Predictor } from './inference/predictor.ts'
+import type { RuntimeSettings } from './inference/runtime-settings.ts'
 import { Management } from './models/management.ts'
 import type { ModelOperations } from './models/operations.ts'
 import type { Registry } from './models/registry.ts'
@@ -38,6 +40,7 @@ export interface EdgeParts {
   readonly operations: ModelOperations
   readonly repository: Repository
   readonly metrics: Metrics
+  readonly settings: RuntimeSettings
 }
 
 export interface Edges {
@@ -110,7 +113,7 @@ interface DoorParts extends Omit<EdgeParts, 'operations'> {
 
 /** The three HTTP APIs. */
 function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): Doors {
-  const { predictor, registry, repository, management, metrics, tls, access } = parts
+  const { predictor, registry, repository, management, metrics, settings, tls, access } = parts
   const { listeners, models } = config
   const app = {
     logger,
@@ -130,6 +133,7 @@ function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): 
   doors.add('management', open => {
     addManagementRoutes(open, { registry, management, isRegistrationEnabled })
     addRepositoryRoutes(open, { repository, logger, isRegistrationEnabled })
+    addSettingsRoutes(open, { settings, logger })
   })
   if (listeners.isMetricsServed) doors.add('metrics', open => addMetricsRoutes(open, { metrics }))
   return doors

@@ -17,6 +17,7 @@ import { makeEdges, type OpenAddresses } from './edges.ts'
 import { failure } from './errors.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
+import { RuntimeSettings } from './inference/runtime-settings.ts'
 import type { Refused } from './models/load-at-startup.ts'
 import { logImport } from './models/log-import.ts'
 import { loadModels } from './models/load-models.ts'
@@ -33,7 +34,8 @@ import { startHostMetrics } from './telemetry/host-metrics.ts'
 import type { Logger, RootLogger } from './telemetry/logger.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { readMetricsConfig } from './telemetry/metrics-config.ts'
-import { startTracing } from './telemetry/tracing.ts'
+import { TraceSampling } from './telemetry/trace-sampling.ts'
+import { startTracing, type Tracing } from './telemetry/tracing.ts'
 
 export interface ServerOptions {
   readonly config: Config
@@ -66,14 +68,18 @@ const DOWNLOAD_TIMEOUT_MS = 30 * 60_000
 const WORKER_MEMORY_SHARE = 0.8
 
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { config, logger, version } = options
+  const { config, logger } = options
   const { stopping, refuseWork } = stoppingAt(options.signal)
   const cpu = await planFor(config)
 
   // Telemetry.
   const metrics = await openMetrics(options)
   const host = measureHost(config, metrics)
-  const tracing = await startTracing({ ...config.tracing, serviceName: 'sconce', version, logger })
+  const sampling = new TraceSampling({
+    isOn: config.tracing.exporter !== 'none',
+    ratio: config.tracing.sampleRatio,
+  })
+  const tracing = await openTracing(options, sampling)
   const telemetry = new ModelTelemetry(metrics, logger)
 
   // Domain and use cases.
@@ -91,7 +97,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   // Edges.
   const stored = { modelStore: config.models.store, workers: cpu.workersPerModel }
   const repository = new Repository({ registry, operations, ...stored })
-  const edges = await makeEdges(options, { predictor, registry, operations, repository, metrics })
+  const settings = new RuntimeSettings({ registry, logger, levels: logger.levels, sampling })
+  const edges = await makeEdges(options, { predictor, registry, operations, repository, metrics, settings })
 
   const stop = async (): Promise<void> => {
     refuseWork() // Downloads and imports end, which edges would wait for, and no model comes any more.
@@ -168,6 +175,11 @@ async function openMetrics({ config, home, logger, version }: ServerOptions): Pr
     autoDetect: config.metrics.autoDetect,
     warn: (message, fields) => logger.warn(message, fields),
   })
+}
+
+function openTracing({ config, logger, version }: ServerOptions, sampling: TraceSampling): Promise<Tracing> {
+  const sampleRatio = (model: string) => sampling.ratioOf(model)
+  return startTracing({ ...config.tracing, sampleRatio, serviceName: 'sconce', version, logger })
 }
 
 interface Parts {

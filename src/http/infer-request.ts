@@ -1,6 +1,7 @@
 /** An inference request of the Open Inference Protocol: its JSON, and the binary tensors behind it. */
 import { failure } from '../errors.ts'
 import { clip, makeTensor, type TensorHead } from '../inference/infer-input.ts'
+import { readClasses, refuseReserved, refuseSharedMemory } from '../inference/infer-parameters.ts'
 import type { WireTensor } from '../runtime/datatype.ts'
 import { JsonReader, type Json } from './json-reader.ts'
 import { scanTensor } from './tensor-json.ts'
@@ -25,10 +26,7 @@ export interface InferRequest {
 }
 
 const MAX_TENSORS = 1000
-const MAX_CLASSES = 1_000_000
 const NOTHING = Buffer.alloc(0)
-/** What a client sends of shared memory, which is not served. */
-const SHARED_MEMORY = 'shared_memory_region'
 
 /** Throws BAD_REQUEST for whatever is not such a request. `binary` are the bytes behind the JSON. */
 export function readInferRequest(json: Buffer, binary: Buffer): InferRequest {
@@ -48,7 +46,7 @@ export function readInferRequest(json: Buffer, binary: Buffer): InferRequest {
   if (tensors === undefined)
     throw failure('BAD_REQUEST', "Unable to parse 'inputs': expected a list of tensors")
   rest.end()
-  refuseReserved(request.parameters)
+  refuseReserved(request.parameters, 'HTTP')
   const isBinaryOutput = flag(request.parameters, 'binary_data_output') ?? false
   return { ...request, tensors, outputs, isBinaryOutput }
 }
@@ -103,16 +101,6 @@ function readParameters(reader: JsonReader): JsonParameters {
   throw failure('BAD_REQUEST', "Unable to parse 'parameters': expected an object")
 }
 
-/** Names that are the server's own, and what it does not serve. */
-function refuseReserved(parameters: JsonParameters): void {
-  const own = Object.keys(parameters).find(name => name.startsWith('triton_'))
-  if (own !== undefined) {
-    throw failure('BAD_REQUEST', `parameter '${clip(own)}' is reserved and cannot be sent over HTTP`)
-  }
-  const isSequence = parameters['sequence_id'] !== undefined && parameters['sequence_id'] !== 0
-  if (isSequence && parameters['sequence_id'] !== '') throw failure('NOT_SERVED', 'sequences are not served')
-}
-
 function readInputs(reader: JsonReader, rest: BinaryRest): WireTensor[] {
   const tensors: WireTensor[] = []
   const names = new Set<string>()
@@ -142,7 +130,7 @@ function readInput(reader: JsonReader, rest: BinaryRest): WireTensor {
   const members = readMembers(reader)
   const head = headOf(members)
   const { parameters, dataAt } = members
-  if (parameters[SHARED_MEMORY] !== undefined) throw failure('NOT_SERVED', 'shared memory is not served')
+  refuseSharedMemory(parameters)
   const size = parameters['binary_data_size']
   if (size === undefined && dataAt === undefined) {
     throw failure('BAD_REQUEST', `Unable to find 'data' or 'binary_data_size' of input '${clip(head.name)}'`)
@@ -229,20 +217,8 @@ function readOutput(reader: JsonReader): RequestedOutput {
     else reader.skip()
   }
   if (name === undefined) throw failure('BAD_REQUEST', "Unable to parse 'outputs': an output has no 'name'")
-  if (parameters[SHARED_MEMORY] !== undefined) throw failure('NOT_SERVED', 'shared memory is not served')
+  refuseSharedMemory(parameters)
   return { name, isBinary: flag(parameters, 'binary_data'), classes: readClasses(parameters, name) }
-}
-
-function readClasses(parameters: JsonParameters, name: string): number | undefined {
-  const classes = parameters['classification']
-  if (classes === undefined || classes === 0) return undefined
-  const isCount = typeof classes === 'number' && Number.isInteger(classes) && classes > 0
-  if (isCount && classes <= MAX_CLASSES) return classes
-  throw failure(
-    'BAD_REQUEST',
-    `classification of output '${clip(name)}' must be a whole number from 0 to ${MAX_CLASSES}: what is above exceeds ` +
-      'the maximum allowed',
-  )
 }
 
 function flag(parameters: JsonParameters, name: string): boolean | undefined {

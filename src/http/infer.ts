@@ -1,13 +1,14 @@
 /** One inference of the Open Inference Protocol over HTTP: body to tensors, tensors to body. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
+import { classify } from '../inference/classification.ts'
 import { findModel, RAW_INPUT } from '../inference/model-metadata.ts'
 import { countElements, makeTensor, packBytes } from '../inference/infer-input.ts'
+import { readTimeoutMs } from '../inference/infer-parameters.ts'
 import type { Predictor } from '../inference/predictor.ts'
 import type { Registry } from '../models/registry.ts'
 import { DATATYPES, datatypeOf, type WireTensor } from '../runtime/datatype.ts'
 import type { TensorInfo } from '../runtime/tensor.ts'
-import { classify } from './classification.ts'
 import { clientGone } from './client-gone.ts'
 import { readInferRequest, splitBody, type InferRequest } from './infer-request.ts'
 import { writeInferResponse } from './infer-response.ts'
@@ -32,13 +33,13 @@ export interface InferExchange {
 
 const HEADER_LENGTH = 'inference-header-content-length'
 const NOTHING = Buffer.alloc(0)
-const US_PER_MS = 1000
 /** A smaller answer is not worth compressing. */
 const MIN_PACKED_BYTES = 1024
 
 export async function inferOverHttp(options: InferOptions, exchange: InferExchange): Promise<FastifyReply> {
   const { request, reply, model, version } = exchange
   const { tensors, outputs, ...asked } = await readRequest(options, exchange)
+  const timeoutMs = readTimeoutMs(asked.parameters)
   const inference = await options.predictor.infer({
     model,
     version,
@@ -47,7 +48,7 @@ export async function inferOverHttp(options: InferOptions, exchange: InferExchan
     tensors,
     outputs: outputs.map(({ name }) => name),
     isGone: clientGone(request),
-    ...timeoutOf(asked),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   })
   const wanted = new Map(outputs.map(output => [output.name, output]))
   const classified = inference.tensors.map(tensor => {
@@ -108,14 +109,6 @@ function rawTensor(body: Buffer, inputs: readonly TensorInfo[] | undefined, mode
   const bytesPerSlice = countElements(only.name, fixed) * DATATYPES[datatype].bytes
   const size = bytesPerSlice === 0 ? 0 : Math.floor(body.length / bytesPerSlice)
   return makeTensor({ ...head, shape: fixed.map((axis, index) => (index === found[0] ? size : axis)) }, body)
-}
-
-/** The client's own limit, in microseconds. */
-function timeoutOf({ parameters }: Pick<InferRequest, 'parameters'>): { timeoutMs?: number } {
-  const { timeout } = parameters
-  if (timeout === undefined || timeout === 0) return {}
-  if (typeof timeout === 'number' && timeout > 0) return { timeoutMs: timeout / US_PER_MS }
-  throw failure('BAD_REQUEST', "Unable to parse 'timeout': expected microseconds >= 0")
 }
 
 async function sendPacked(request: FastifyRequest, reply: FastifyReply, body: Buffer): Promise<FastifyReply> {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { failure, failureWith } from '../errors.ts'
-import type { Repository } from '../models/repository.ts'
+import { failureWith } from '../errors.ts'
+import { refuseFiles, type Repository } from '../models/repository.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { App } from './app.ts'
 import { addKserveScope } from './kserve-errors.ts'
@@ -28,7 +28,7 @@ export function addRepositoryRoutes(
           'METHOD_NOT_ALLOWED',
         )
       }
-      refuseFiles(readObject(request.body)['parameters'])
+      refuseFiles(Object.keys(Object(readObject(request.body)['parameters'])))
       await work((request.params as { model: string }).model)
       return reply.header('content-type', 'application/json').send(NOTHING)
     }
@@ -46,15 +46,4 @@ export function addRepositoryRoutes(
       )
     }
   })
-}
-
-/** Configuration and files never come over the wire. */
-function refuseFiles(parameters: unknown): void {
-  const names = Object.keys(Object(parameters))
-  const refused = names.find(name => name === 'config' || name.startsWith('file:'))
-  if (refused === undefined) return
-  throw failure(
-    'NOT_SERVED',
-    `parameter '${refused.slice(0, 64)}' is not served: put the archive into the model store and load it by its name`,
-  )
 }

@@ -36,10 +36,12 @@ interface Path {
 export const EXTENSIONS = [
   'binary_tensor_data',
   'classification',
+  'logging',
   'model_configuration',
   'model_repository',
   'parameters',
   'statistics',
+  'trace',
 ]
 
 /**
@@ -125,6 +127,8 @@ function of(request: FastifyRequest): Path {
   return request.params as Path
 }
 
+const NOT_POST: readonly string[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']
+
 type Answer = (request: FastifyRequest, reply: FastifyReply) => unknown
 
 /** A path for one method; others are refused as such. */
@@ -137,9 +141,9 @@ function get(
   scope.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, handler: refuseMethod })
 }
 
-export function post(scope: App, url: string, handler: Answer): void {
+export function post(scope: App, url: string, handler: Answer, refused = NOT_POST): void {
   scope.route({ method: 'POST', url, handler })
-  scope.route({ method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'], url, handler: refuseMethod })
+  scope.route({ method: [...refused], url, handler: refuseMethod })
 }
 
 function refuseMethod(): never {

@@ -22,11 +22,6 @@ export function writeSingles(values: Float32Array, printSpecial: (value: number)
   return buffer.toString('latin1', 0, at)
 }
 
-/** The shortest decimal that is read as this single. */
-export function shortestSingle(value: number): string {
-  return writeSingles(Float32Array.of(value), String)
-}
-
 function printUnusual(value: number, printSpecial: (value: number) => string): string {
   if (!Number.isFinite(value)) return printSpecial(value)
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'

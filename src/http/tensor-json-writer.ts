@@ -1,7 +1,7 @@
 /** The `data` of a tensor as JSON, flat: floats in the fewest digits that read back as the same value. */
 import { failure } from '../errors.ts'
 import { unpackBytes } from '../inference/infer-input.ts'
-import type { WireTensor } from '../runtime/datatype.ts'
+import { elementsOf, type WireTensor } from '../runtime/datatype.ts'
 import { writeSingles } from './single-json.ts'
 
 /** What stands for NaN and the infinities: bare tokens, null, strings, or a refusal. */
@@ -51,17 +51,6 @@ function writeNumbers({ name, datatype, data }: WireTensor, nonFinite: NonFinite
     ).join()
   }
   return values.join(',')
-}
-
-/** The elements of a tensor's data; copied where they do not lie as the type needs them. */
-export function elementsOf<T>(
-  Elements: (new (buffer: ArrayBuffer, offset: number, length: number) => T) & { BYTES_PER_ELEMENT: number },
-  data: Uint8Array,
-): T {
-  const size = Elements.BYTES_PER_ELEMENT
-  const bytes = data.byteOffset % size === 0 ? data : new Uint8Array(data)
-  // Bytes of a message never lie in shared memory.
-  return new Elements(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / size)
 }
 
 function printDouble(value: number): string {

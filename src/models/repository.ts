@@ -97,6 +97,16 @@ export class Repository {
   }
 }
 
+/** Of the parameters of a load or unload those are refused that bring configuration or files over the wire. */
+export function refuseFiles(parameters: readonly string[]): void {
+  const refused = parameters.find(name => name === 'config' || name.startsWith('file:'))
+  if (refused === undefined) return
+  throw failure(
+    'NOT_SERVED',
+    `parameter '${refused.slice(0, 64)}' is not served: put the archive into the model store and load it by its name`,
+  )
+}
+
 function describe(model: Model): RepositoryEntry {
   const { state, reason } = model.health()
   return { name: model.name, version: model.version, state: STATES[state], reason }

@@ -47,3 +47,14 @@ export interface WireTensor {
   readonly shape: readonly number[]
   readonly data: Uint8Array
 }
+
+/** The elements of a tensor's data; copied where they do not lie as the type needs them. */
+export function elementsOf<T>(
+  Elements: (new (buffer: ArrayBuffer, offset: number, length: number) => T) & { BYTES_PER_ELEMENT: number },
+  data: Uint8Array,
+): T {
+  const size = Elements.BYTES_PER_ELEMENT
+  const bytes = data.byteOffset % size === 0 ? data : new Uint8Array(data)
+  // Bytes of a message never lie in shared memory.
+  return new Elements(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / size)
+}

@@ -1,8 +1,8 @@
 import { pino, stdSerializers } from 'pino'
 import { LineWriter } from './line-writer.ts'
+import { LogLevels, type LogLevel } from './log-levels.ts'
 import { prettyLine } from './pretty-line.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFormat = 'auto' | 'pretty' | 'json'
 export type LogFields = Readonly<Record<string, unknown>>
 
@@ -20,6 +20,8 @@ export interface Logger {
 }
 
 export interface RootLogger extends Logger {
+  /** Which lines are written, by this logger and all its children; may be changed at any time. */
+  readonly levels: LogLevels
   /** Resolves when all lines so far have left the process. */
   flush(): Promise<void>
 }
@@ -49,8 +51,10 @@ export function createLogger(options: LoggerOptions): RootLogger {
   const stream = options.stream ?? process.stdout
   const isPretty = options.format === 'pretty' || (options.format === 'auto' && stream.isTTY === true)
   const sink = isPretty ? prettySink(stream) : jsonSink(stream, lines => warnOfDropped(lines))
-  const logger = pino({ level: options.level, serializers: { err, cause: err } }, sink)
-  const root = new PinoLogger(logger, sink, PINO_KEYS)
+  // Levels are decided before pino, whose children keep the level that they were born with.
+  const logger = pino({ level: 'debug', serializers: { err, cause: err } }, sink)
+  const levels = new LogLevels(options.level)
+  const root = new PinoLogger({ pino: logger, sink, levels }, PINO_KEYS)
   const warnOfDropped = (lines: number) =>
     root.warn('Log lines were dropped: their reader is too slow', { lines })
   return root
@@ -92,37 +96,47 @@ function streamSink(stream: LogStream, format: (line: string) => string): Sink {
 /** What pino writes by itself: a field of that name would come twice, and readers would take the second. */
 const PINO_KEYS: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'msg'])
 
+interface Log {
+  readonly pino: pino.Logger
+  readonly sink: Sink
+  readonly levels: LogLevels
+}
+
 class PinoLogger implements RootLogger {
+  readonly levels: LogLevels
   readonly #pino: pino.Logger
   readonly #sink: Sink
   readonly #taken: ReadonlySet<string>
 
-  constructor(logger: pino.Logger, sink: Sink, taken: ReadonlySet<string>) {
+  constructor({ pino: logger, sink, levels }: Log, taken: ReadonlySet<string>) {
     this.#pino = logger
     this.#sink = sink
+    this.levels = levels
     this.#taken = taken
   }
 
   debug(message: string, fields?: LogFields): void {
-    this.#pino.debug(this.#free(fields), message)
+    if (this.levels.isOn('debug')) this.#pino.debug(this.#free(fields), message)
   }
 
   info(message: string, fields?: LogFields): void {
-    this.#pino.info(this.#free(fields), message)
+    if (this.levels.isOn('info')) this.#pino.info(this.#free(fields), message)
   }
 
   warn(message: string, fields?: LogFields): void {
-    this.#pino.warn(this.#free(fields), message)
+    if (this.levels.isOn('warn')) this.#pino.warn(this.#free(fields), message)
   }
 
   error(message: string, fields?: LogFields): void {
+    if (!this.levels.isOn('error')) return
     this.#pino.error(this.#free(fields), message)
     this.#sink.writeOut()
   }
 
   child(bindings: LogFields): Logger {
     const free = this.#free(bindings)
-    return new PinoLogger(this.#pino.child(free), this.#sink, new Set([...this.#taken, ...Object.keys(free)]))
+    const log = { pino: this.#pino.child(free), sink: this.#sink, levels: this.levels }
+    return new PinoLogger(log, new Set([...this.#taken, ...Object.keys(free)]))
   }
 
   flush(): Promise<void> {

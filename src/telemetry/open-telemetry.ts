@@ -103,9 +103,10 @@ class OpenTelemetry implements Tracing {
   }
 
   startPrediction(headers: Headers, facts: PredictionFacts): PredictionSpan | undefined {
-    const parent = this.#sampled(headers)
-    if (parent === undefined) return undefined
     const { model, version, requestId, verb = 'predict', protocol, startMs = epochMs() } = facts
+    const ratio = this.#options.sampleRatio(model)
+    const parent = ratio === undefined ? undefined : this.#sampled(headers, ratio)
+    if (parent === undefined) return undefined
     const attributes = {
       'model.name': model,
       'model.version': version,
@@ -132,7 +133,7 @@ class OpenTelemetry implements Tracing {
   }
 
   /** What the span hangs below, or undefined where the request is not traced. */
-  #sampled(headers: Headers): Context | undefined {
+  #sampled(headers: Headers, ratio: number): Context | undefined {
     if (headers['traceparent'] !== undefined || headers['uber-trace-id'] !== undefined) {
       const context = this.#propagator.extract(ROOT_CONTEXT, headers, defaultTextMapGetter)
       const parent = trace.getSpanContext(context)
@@ -140,6 +141,6 @@ class OpenTelemetry implements Tracing {
         return (parent.traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : context
       }
     }
-    return this.#random() < this.#options.sampleRatio ? ROOT_CONTEXT : undefined
+    return this.#random() < ratio ? ROOT_CONTEXT : undefined
   }
 }

@@ -11,8 +11,8 @@ export interface TracingOptions {
   readonly jaegerEndpoint?: string | undefined
   /** Such as `http://collector:4318`, the default on 127.0.0.1. */
   readonly otlpEndpoint?: string | undefined
-  /** Share of the requests traced, 0 to 1, among those whose client has not decided it. */
-  readonly sampleRatio: number
+  /** Share of a model's requests traced, 0 to 1, among those whose client has not decided it; undefined: none at all. */
+  readonly sampleRatio: (model: string) => number | undefined
   readonly logger: Logger
   /** In [0, 1); decides which requests are traced. */
   readonly random?: () => number

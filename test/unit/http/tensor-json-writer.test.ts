@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { shortestSingle } from '../../../src/http/single-json.ts'
+import { writeSingles } from '../../../src/http/single-json.ts'
 import { writeTensorJson } from '../../../src/http/tensor-json-writer.ts'
 import { packBytes } from '../../../src/inference/infer-input.ts'
 import type { Datatype } from '../../../src/runtime/datatype.ts'
+
+const shortestSingle = (value: number) => writeSingles(Float32Array.of(value), String)
 
 const tensor = (datatype: Datatype, data: ArrayBufferView<ArrayBuffer>) => ({
   name: 'y',

@@ -38,7 +38,7 @@ beforeEach(async () => {
   const telemetry = new ModelTelemetry(metrics, logger)
   const tracing = await startTracing({
     exporter: 'none',
-    sampleRatio: 1,
+    sampleRatio: () => 1,
     serviceName: 'sconce',
     version: '0.1.0',
     logger,

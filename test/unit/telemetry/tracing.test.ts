@@ -19,7 +19,7 @@ async function start(options: Partial<TracingOptions>): Promise<Tracing> {
     exporter: 'jaeger',
     serviceName: 'sconce',
     version: '0.1.0',
-    sampleRatio: 1,
+    sampleRatio: () => 1,
     logger,
   } as const
   const tracing = await startTracing({ ...defaults, ...options })
@@ -135,16 +135,16 @@ describe('which requests are traced', () => {
 
   test('the share of the ratio, where the client has not decided it', async () => {
     const draws = [0.05, 0.3, 0.19, 0.2, 0.99]
-    const tracing = await start({ ...offline, sampleRatio: 0.2, random: () => draws.shift() ?? 1 })
+    const tracing = await start({ ...offline, sampleRatio: () => 0.2, random: () => draws.shift() ?? 1 })
     const traced = Array.from({ length: 5 }, () => tracing.startPrediction({}, facts) !== undefined)
     expect(traced).toEqual([true, false, true, false, false])
   })
 
   test('none with ratio 0, and all with ratio 1', async () => {
-    const none = await start({ ...offline, sampleRatio: 0, random: () => 0 })
+    const none = await start({ ...offline, sampleRatio: () => 0, random: () => 0 })
     expect(none.startPrediction({}, facts)).toBeUndefined()
     await none.stop()
-    const all = await start({ ...offline, sampleRatio: 1, random: () => 0.999_999 })
+    const all = await start({ ...offline, sampleRatio: () => 1, random: () => 0.999_999 })
     expect(all.startPrediction({}, facts)).toBeDefined()
   })
 
@@ -152,15 +152,15 @@ describe('which requests are traced', () => {
     ['traceparent', `00-${TRACE}-b7ad6b7169203331-01`, `00-${TRACE}-b7ad6b7169203331-00`],
     ['uber-trace-id', `${TRACE}:b7ad6b7169203331:0:1`, `${TRACE}:b7ad6b7169203331:0:0`],
   ])('a client decides with %s, and its trace goes on', async (header, sampled, unsampled) => {
-    const tracing = await start({ ...offline, sampleRatio: 0 })
+    const tracing = await start({ ...offline, sampleRatio: () => 0 })
     expect(predict(tracing, { [header]: sampled })?.traceId).toBe(TRACE)
     await tracing.stop()
-    const eager = await start({ ...offline, sampleRatio: 1 })
+    const eager = await start({ ...offline, sampleRatio: () => 1 })
     expect(predict(eager, { [header]: unsampled })).toBeUndefined()
   })
 
   test('of both headers W3C counts', async () => {
-    const tracing = await start({ ...offline, sampleRatio: 0 })
+    const tracing = await start({ ...offline, sampleRatio: () => 0 })
     const headers = {
       traceparent: `00-${TRACE}-b7ad6b7169203331-01`,
       'uber-trace-id': `${'1'.repeat(32)}:b7ad6b7169203331:0:1`,
@@ -171,7 +171,7 @@ describe('which requests are traced', () => {
   test.each(['', 'garbage', '00-0-0-01', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`, 'ff-'.repeat(1000)])(
     'a header that is no trace (%.20s) counts as none',
     async header => {
-      const tracing = await start({ ...offline, sampleRatio: 1 })
+      const tracing = await start({ ...offline, sampleRatio: () => 1 })
       const span = predict(tracing, { traceparent: header, 'uber-trace-id': `${header}:::` })
       expect(span?.traceId).toMatch(/^[0-9a-f]{32}$/)
     },
@@ -182,7 +182,7 @@ test('without an exporter nothing is traced and nothing of OpenTelemetry is load
   const script = `
     import { createRequire } from 'node:module'
     import { startTracing } from './src/telemetry/tracing.ts'
-    const tracing = await startTracing({ exporter: 'none', sampleRatio: 1 })
+    const tracing = await startTracing({ exporter: 'none', sampleRatio: () => 1 })
     const span = tracing.startPrediction({}, { model: 'digits', version: '1.0', requestId: '1' })
     const loaded = Object.keys(createRequire(import.meta.url).cache).filter(file => file.includes('opentelemetry'))
     console.log(JSON.stringify({ span: span ?? null, loaded }))`

@@ -1,9 +1,7 @@
 /** The classification extension: an output as its best classes, `value:index` each. */
 import { failure } from '../errors.ts'
-import { packBytes } from '../inference/infer-input.ts'
-import type { WireTensor } from '../runtime/datatype.ts'
-import { shortestSingle } from './single-json.ts'
-import { elementsOf } from './tensor-json-writer.ts'
+import { elementsOf, type WireTensor } from '../runtime/datatype.ts'
+import { packBytes } from './infer-input.ts'
 
 const MAX_ELEMENTS = 1_000_000
 const NUMERIC = {
@@ -51,3 +49,15 @@ function best(scores: Scores, count: number, print: (score: number) => string): 
   const order = Array.from(scores.keys()).toSorted((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0))
   return order.slice(0, count).map(index => Buffer.from(`${print(scores[index] ?? 0)}:${index}`))
 }
+
+/** The shortest decimal that is read as this single. */
+function shortestSingle(value: number): string {
+  for (let digits = 1; digits < MOST_DIGITS; digits++) {
+    const rounded = Number(value.toPrecision(digits))
+    if (Math.fround(rounded) === value) return String(rounded)
+  }
+  return String(Number.isFinite(value) ? Number(value.toPrecision(MOST_DIGITS)) : value)
+}
+
+/** Enough for every single. */
+const MOST_DIGITS = 9
