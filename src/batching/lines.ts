@@ -54,7 +54,7 @@ export class Lines<I, A> {
   /** The first of each line, and the next one after each that was removed. */
   *fronts(): Generator<Entry<I, A>> {
     for (const line of this.#lines) {
-      for (let entry = line.first; entry !== undefined; ) {
+      for (let entry = line.first; entry !== undefined;) {
         yield entry
         entry = line.first === entry ? undefined : line.first
       }
@@ -64,7 +64,7 @@ export class Lines<I, A> {
   /** All of them; each may be removed when it has come. */
   *all(): Generator<Entry<I, A>> {
     for (const line of this.#lines) {
-      for (let entry = line.first; entry !== undefined; ) {
+      for (let entry = line.first; entry !== undefined;) {
         const { next } = entry
         yield entry
         entry = next

@@ -24,8 +24,8 @@ export interface QueueOptions {
 /** Why an item was not let in. */
 export type RefusalCause = 'queue_full' | 'queue_bytes' | 'expected_wait' | 'deadline'
 
-/** Why an item was not run. */
-export type DropCause = RefusalCause | Unwanted
+/** Why an item was not run; the last one is said by others. */
+export type DropCause = RefusalCause | Unwanted | 'circuit_open'
 
 /** An item was not let in; it is for the caller to say so. */
 export interface Refusal {
@@ -141,7 +141,7 @@ export class Queue<I, A> {
   /** Takes back what a worker did not answer, before all others; each group runs by itself. */
   giveBack(groups: readonly (readonly Entry<I, A>[])[]): void {
     this.#waiting.giveBack(groups)
-    for (const _group of groups) this.#wake()
+    groups.forEach(() => this.#wake())
   }
 
   /** Resolves once nothing waits. */

@@ -51,6 +51,7 @@ export interface RegisterDeps {
     readonly responseTimeoutMs: number
     readonly startupTimeoutMs: number
     readonly jobQueueSize: number
+    readonly jobQueueBytes: number
   }
   readonly worker: Pick<LoadOrder, 'threads' | 'maxResponseSize' | 'decodeInput' | 'limitImagePixels'>
   nextWorkerId(): string
@@ -174,6 +175,7 @@ function chooseSettings(name: string, version: string, { archive, request, deps 
     defaultResponseTimeoutMs: defaults.responseTimeoutMs,
     defaultStartupTimeoutMs: defaults.startupTimeoutMs,
     defaultJobQueueSize: defaults.jobQueueSize,
+    defaultJobQueueBytes: defaults.jobQueueBytes,
   })
   return request.restored === undefined ? settings : restoredSettings(settings, request.restored)
 }

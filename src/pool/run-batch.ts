@@ -37,8 +37,19 @@ export interface BatchObserver {
   onBatch(batch: BatchReport): void
   /** An answer came that nobody wanted any more. */
   onDiscarded(cause: Unwanted): void
-  /** A worker died under so many jobs that run again. */
-  onRetry(jobs: number): void
+  onDeath(death: DeathReport): void
+}
+
+/** What is known of a batch whose worker is gone. */
+export interface DeathReport {
+  readonly worker: string
+  readonly size: number
+  /** Whether the jobs run again, or have failed. */
+  readonly isRetried: boolean
+  /** Whether they had come back from a worker that died before. */
+  readonly isRetry: boolean
+  /** Completes "The worker ...". */
+  readonly why: string
 }
 
 type JobEntry = Entry<Job, Outcome>
@@ -60,7 +71,7 @@ export async function runBatch(batch: Batch<Job, Outcome>, options: BatchOptions
     const items = jobs.map(job => job.item.item)
     const ran = await options.runner.run(jobs[0]?.item.verb ?? 'predict', items)
     if (ran.ok) settle(jobs, ran, batch.cutBy, options)
-    else bury(jobs, ran, options)
+    else bury({ entries: jobs, cutBy: batch.cutBy }, ran, options)
     return ran.ok
   })
   return (await Promise.all(runs)).every(isAlive => isAlive)
@@ -86,29 +97,35 @@ function settle(
 
 /** What becomes of a batch whose worker is gone. */
 function bury(
-  jobs: readonly JobEntry[],
-  { error, wasRunning, isLate }: Extract<Ran, { ok: false }>,
-  { queue, mayRetry, observer }: BatchOptions,
+  { entries: jobs, cutBy }: Batch<Job, Outcome>,
+  ran: Extract<Ran, { ok: false }>,
+  { worker, queue, mayRetry, observer }: BatchOptions,
 ): void {
-  const giveBack = (...groups: (readonly JobEntry[])[]) => {
-    observer.onRetry(jobs.length)
-    queue.giveBack(groups)
+  const groups = mayRetry && !ran.isLate ? groupAgain(jobs, ran) : undefined
+  if (ran.wasRunning || groups === undefined) {
+    const report = { worker, size: jobs.length, isRetried: groups !== undefined, isRetry: cutBy === 'retry' }
+    observer.onDeath({ ...report, why: sayWhy(ran.error) })
   }
-  const fail = () => {
-    const gone = workerDied(error)
-    for (const job of jobs) job.reject(gone)
-  }
-  if (!mayRetry || isLate) return fail()
+  if (groups !== undefined) return queue.giveBack(groups)
+  const gone = workerDied(ran.error)
+  for (const job of jobs) job.reject(gone)
+}
+
+/** The groups in which jobs run again, each by itself; undefined: they have failed. */
+function groupAgain(
+  jobs: readonly JobEntry[],
+  { error, wasRunning }: Extract<Ran, { ok: false }>,
+): (readonly JobEntry[])[] | undefined {
   // It had not begun; but who knows what the worker did with it: it runs by itself, too.
-  if (!wasRunning) return giveBack(jobs)
+  if (!wasRunning) return [jobs]
   for (const job of jobs) job.deaths += 1
   const deaths = Math.max(...jobs.map(job => job.deaths))
   const isKilled = error instanceof WorkerEnded && error.isKilled
   const next = afterDeath({ size: jobs.length, deaths, isKilled })
-  if (next === 'fail') return fail()
+  if (next === 'fail') return undefined
+  if (next === 'again') return [jobs]
   const middle = Math.ceil(jobs.length / 2)
-  if (next === 'again') giveBack(jobs)
-  else giveBack(jobs.slice(0, middle), jobs.slice(middle))
+  return [jobs.slice(0, middle), jobs.slice(middle)]
 }
 
 /** The failure that the clients of a batch get whose worker ended. */

@@ -50,9 +50,10 @@ export class Runner implements Taker {
 
   /** A second batch, but no third, and not behind one that may take long. */
   wantsMore(): boolean {
-    const [current] = this.#runs
-    if (this.held !== 1 || current?.startedAt === undefined) return false
-    return performance.now() - current.startedAt < MAX_RUN_MS && this.#options.mayRunAhead()
+    if (this.held !== 1 || !this.#options.mayRunAhead()) return false
+    // Where there is none yet, what it was given is about to start.
+    const startedAt = this.#runs[0]?.startedAt
+    return startedAt === undefined || performance.now() - startedAt < MAX_RUN_MS
   }
 
   /** Never throws. */
