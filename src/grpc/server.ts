@@ -1,8 +1,10 @@
 import { isIPv6 } from 'node:net'
 import type * as Grpc from '@grpc/grpc-js'
 import type { Server as GrpcServer, ServerCredentials, ServerOptions } from '@grpc/grpc-js'
+import type { ByteBudget } from '../byte-budget.ts'
 import { failureWith } from '../errors.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { holdBytes } from './held-bytes.ts'
 import { dropLate } from './late-requests.ts'
 import { toGrpcJs, type Served } from './methods.ts'
 
@@ -21,9 +23,13 @@ export interface GrpcServerOptions {
   readonly services: readonly Served[]
   /** Largest message of a client in bytes. */
   readonly maxRequestSize: number
+  /** What all messages together may take. */
+  readonly budget: ByteBudget
   /** PEM, where gRPC is encrypted. */
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
   readonly logger: Logger
+  /** Aborted when the server is about to stop. */
+  readonly stopping: AbortSignal
 }
 
 export interface OpenGrpcServer {
@@ -41,12 +47,12 @@ const PING_PATIENCE_MS = 20_000
 
 /** Opens one gRPC listener with these services. Throws BAD_CONFIG where it cannot have its address. */
 export async function openGrpcServer(options: GrpcServerOptions): Promise<OpenGrpcServer> {
-  const { listener, services, tls, logger } = options
+  const { listener, services, tls, logger, stopping } = options
   // Loaded here and not above: a server without gRPC does without it.
   const grpc = await import('@grpc/grpc-js')
   const server = new grpc.Server(toServerOptions(options, grpc))
   for (const served of services) {
-    const { definition, handlers } = toGrpcJs(served, () => new grpc.Metadata())
+    const { definition, handlers } = toGrpcJs(served, { newMetadata: () => new grpc.Metadata(), stopping })
     server.addService(definition, handlers)
   }
   const port = await bind(server, listener, credentials(grpc, tls))
@@ -57,7 +63,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<OpenGr
 }
 
 function toServerOptions(
-  { listener, maxRequestSize, logger }: GrpcServerOptions,
+  { listener, maxRequestSize, budget, logger }: GrpcServerOptions,
   grpc: GrpcJs,
 ): ServerOptions {
   const { maxConnectionAgeMs, maxConnectionAgeGraceMs } = listener
@@ -71,7 +77,7 @@ function toServerOptions(
     ...(maxConnectionAgeGraceMs === undefined
       ? {}
       : { 'grpc.max_connection_age_grace_ms': maxConnectionAgeGraceMs }),
-    interceptors: [dropLate(grpc, logger)],
+    interceptors: [dropLate(grpc, logger), holdBytes(grpc, budget)],
   }
 }
 
