@@ -53,7 +53,8 @@ export class ProcessPort implements WorkerPort {
   #maxAnswerBytes = 0
   #unheard: NodeJS.Timeout | undefined
   #loading: Pending<Loaded> | undefined
-  #running: (Pending<BatchResult> & { batch: number; size: number }) | undefined
+  /** Batches that it has, by number: one that it runs, and what was sent after it. */
+  readonly #running = new Map<number, Pending<BatchResult> & { size: number }>()
   #batch = 0
   #killReason: string | undefined
   #lastWords = ''
@@ -98,8 +99,9 @@ export class ProcessPort implements WorkerPort {
     return new Promise((resolve, reject) => {
       if (this.#gone) return reject(this.#gone)
       const batch = ++this.#batch
-      this.#running = { resolve, reject, batch, size: items.length }
-      this.#reader.maxBytes = FRAME_ROOM_BYTES + items.length * this.#maxAnswerBytes
+      this.#running.set(batch, { resolve, reject, size: items.length })
+      const largest = Math.max(...[...this.#running.values()].map(({ size }) => size))
+      this.#reader.maxBytes = FRAME_ROOM_BYTES + largest * this.#maxAnswerBytes
       this.#send({ type: 'run', batch, verb, items })
     })
   }
@@ -162,13 +164,13 @@ export class ProcessPort implements WorkerPort {
       case 'load-failed':
         return this.#loading?.reject(new LoadFailed(message.message, message.detail, message.outOfMemory))
       case 'done': {
-        const running = this.#running
-        if (message.batch !== running?.batch || message.answers.length !== running.size) {
+        const running = this.#running.get(message.batch)
+        if (message.answers.length !== running?.size) {
           throw new FrameError(
             `${message.answers.length} answers to batch ${message.batch}, which is not running`,
           )
         }
-        this.#running = undefined
+        this.#running.delete(message.batch)
         return running.resolve(message)
       }
       case 'log':
@@ -179,7 +181,8 @@ export class ProcessPort implements WorkerPort {
   #settle(why: WorkerEnded): void {
     this.#gone = why
     this.#loading?.reject(why)
-    this.#running?.reject(why)
+    for (const running of this.#running.values()) running.reject(why)
+    this.#running.clear()
     this.#wire.destroy()
   }
 
@@ -198,6 +201,7 @@ export class ProcessPort implements WorkerPort {
       this.#killReason ?? (signal === null ? `exited with code ${code}` : `was ended by ${signal}`)
     return new WorkerEnded(ended, {
       outOfMemory: code === 137 || memory.test(ended) || memory.test(this.#lastWords),
+      isKilled: this.#killReason === undefined && signal === 'SIGKILL',
       lastWords: this.#lastWords,
     })
   }
