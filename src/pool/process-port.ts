@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { encode, FrameError, FrameReader } from '../worker/framing.ts'
+import { PAYLOAD_FILE, PayloadFile } from '../worker/payload-file.ts'
 import type { FromWorker, Item, LoadOrder, ToWorker, Verb } from '../worker/protocol.ts'
 import { LineReader } from './line-reader.ts'
 import {
@@ -49,7 +50,8 @@ export class ProcessPort implements WorkerPort {
   readonly #child: ChildProcess
   readonly #wire: Duplex
   readonly #options: ProcessPortOptions
-  readonly #reader = new FrameReader<FromWorker>(FRAME_ROOM_BYTES)
+  readonly #file = PayloadFile.create()
+  readonly #reader = new FrameReader<FromWorker>(FRAME_ROOM_BYTES, this.#file)
   #maxAnswerBytes = 0
   #unheard: NodeJS.Timeout | undefined
   #loading: Pending<Loaded> | undefined
@@ -62,7 +64,7 @@ export class ProcessPort implements WorkerPort {
 
   constructor(options: ProcessPortOptions) {
     this.#options = options
-    this.#child = startProcess(options)
+    this.#child = startProcess(options, this.#file)
     // stdio[3] was asked for as a pipe: it is a duplex socket.
     this.#wire = this.#child.stdio[3] as Duplex
     this.#listen()
@@ -126,7 +128,7 @@ export class ProcessPort implements WorkerPort {
   }
 
   #send(message: ToWorker): void {
-    const pieces = encode(message) // It may throw, and must not leave the wire corked.
+    const pieces = encode(message, this.#file) // It may throw, and must not leave the wire corked.
     this.#wire.cork()
     for (const piece of pieces) this.#wire.write(piece)
     this.#wire.uncork()
@@ -134,7 +136,7 @@ export class ProcessPort implements WorkerPort {
 
   #listen(): void {
     this.#wire.on('data', (chunk: Buffer) => {
-      if (this.#killReason !== undefined) return
+      if (this.#killReason !== undefined || this.#gone !== undefined) return
       try {
         for (const message of this.#reader.push(chunk)) this.#take(message)
       } catch (error) {
@@ -171,6 +173,7 @@ export class ProcessPort implements WorkerPort {
           )
         }
         this.#running.delete(message.batch)
+        if (this.#running.size === 0) this.#file?.shrink()
         return running.resolve(message)
       }
       case 'log':
@@ -184,6 +187,7 @@ export class ProcessPort implements WorkerPort {
     for (const running of this.#running.values()) running.reject(why)
     this.#running.clear()
     this.#wire.destroy()
+    this.#file?.close()
   }
 
   #checkMemory(): void {
@@ -207,7 +211,10 @@ export class ProcessPort implements WorkerPort {
   }
 }
 
-function startProcess({ program, readable, env }: ProcessPortOptions): ChildProcess {
+function startProcess(
+  { program, readable, env }: ProcessPortOptions,
+  file: PayloadFile | undefined,
+): ChildProcess {
   const flags = [
     '--permission',
     '--allow-addons',
@@ -215,8 +222,9 @@ function startProcess({ program, readable, env }: ProcessPortOptions): ChildProc
     '--disable-warning=SecurityWarning',
     '--disable-warning=ExperimentalWarning',
   ]
-  const child = spawn(process.execPath, [...flags, program], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  const args = file === undefined ? [] : [PAYLOAD_FILE]
+  const child = spawn(process.execPath, [...flags, program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', file?.fd ?? 'ignore'],
     env: {
       ...env,
       // Gives freed memory back to the system at once; glibc would keep the largest load it has seen.
