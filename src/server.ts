@@ -253,6 +253,7 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
       responseTimeoutMs: config.workers.isDebug ? Infinity : config.workers.responseTimeoutMs,
       startupTimeoutMs: config.workers.isDebug ? Infinity : config.workers.startupTimeoutMs,
       jobQueueSize: config.workers.queueSize,
+      jobQueueBytes: config.workers.queueBytes,
     },
     tuning: {
       usableCores: cpu.usable,

@@ -4,7 +4,7 @@ import { failure } from '../errors.ts'
 import { classify } from '../inference/classification.ts'
 import { findModel, RAW_INPUT } from '../inference/model-metadata.ts'
 import { countElements, makeTensor, packBytes } from '../inference/infer-input.ts'
-import { readTimeoutMs } from '../inference/infer-parameters.ts'
+import { readPriority, readTimeoutMs } from '../inference/infer-parameters.ts'
 import type { Predictor } from '../inference/predictor.ts'
 import type { Registry } from '../models/registry.ts'
 import { DATATYPES, datatypeOf, type WireTensor } from '../runtime/datatype.ts'
@@ -52,7 +52,8 @@ export async function inferOverHttp(options: InferOptions, exchange: InferExchan
     tensors,
     outputs: outputs.map(({ name }) => name),
     isGone: clientGone(request),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    timeoutMs,
+    priority: readPriority(asked.parameters),
   })
   const wanted = new Map(outputs.map(output => [output.name, output]))
   const classified = inference.tensors.map(tensor => {

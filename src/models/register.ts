@@ -56,6 +56,7 @@ export interface RegisterDeps {
     readonly responseTimeoutMs: number
     readonly startupTimeoutMs: number
     readonly jobQueueSize: number
+    readonly jobQueueBytes: number
   }
   readonly tuning: TuningOptions
   readonly worker: Pick<LoadOrder, 'maxResponseSize' | 'decodeInput' | 'limitImagePixels'>
@@ -190,6 +191,7 @@ function chooseSettings(name: string, version: string, { archive, request, deps 
     defaultResponseTimeoutMs: defaults.responseTimeoutMs,
     defaultStartupTimeoutMs: defaults.startupTimeoutMs,
     defaultJobQueueSize: defaults.jobQueueSize,
+    defaultJobQueueBytes: defaults.jobQueueBytes,
   })
   return request.restored === undefined ? settings : restoredSettings(settings, request.restored)
 }

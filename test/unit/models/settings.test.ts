@@ -10,6 +10,7 @@ const nobodySaid: SettingsSources = {
   defaultResponseTimeoutMs: 60_000,
   defaultStartupTimeoutMs: 30_000,
   defaultJobQueueSize: 100,
+  defaultJobQueueBytes: 1_000_000,
 }
 
 const settings = (said: Partial<SettingsSources>) => effectiveSettings({ ...nobodySaid, ...said })
@@ -26,6 +27,11 @@ test('where nobody says anything the server’s defaults hold, and nobody waits 
     responseTimeoutMs: 60_000,
     startupTimeoutMs: 30_000,
     giveUpMs: 300_000,
+    mayRetry: true,
+    clientTimeoutMs: Infinity,
+    maxQueueWaitMs: Infinity,
+    jobQueueBytes: 1_000_000,
+    preferredBatchSizes: [],
   })
 })
 
@@ -103,4 +109,27 @@ test('where the number of workers is to be found there is one at first', () => {
   expect(found).toMatchObject({ minWorkers: 1, maxWorkers: 1, areWorkersFree: true })
   const given = settings({ defaultWorkers: undefined, config: { minWorkers: 3 } })
   expect(given).toMatchObject({ minWorkers: 3, areWorkersFree: false })
+})
+
+test('what is ours comes from model-config.yaml, else from the models key; 0 is no limit', () => {
+  const ours = {
+    retry: 'never',
+    clientTimeoutInMills: 5,
+    maxQueueWait: 6,
+    jobQueueBytes: 7,
+    preferredBatchSizes: [2],
+  } as const
+  const effective = {
+    mayRetry: false,
+    clientTimeoutMs: 5,
+    maxQueueWaitMs: 6,
+    jobQueueBytes: 7,
+    preferredBatchSizes: [2],
+  }
+  expect(settings({ config: ours })).toMatchObject(effective)
+  expect(settings({ archive: ours, config: { retry: 'auto', maxQueueWait: 9 } })).toMatchObject(effective)
+  expect(settings({ archive: { clientTimeoutInMills: 0 }, config: ours })).toMatchObject({
+    ...effective,
+    clientTimeoutMs: Infinity,
+  })
 })
