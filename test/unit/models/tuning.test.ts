@@ -13,6 +13,7 @@ const settings = (said: Partial<SettingsSources> = {}) =>
     defaultResponseTimeoutMs: 1,
     defaultStartupTimeoutMs: 1,
     defaultJobQueueSize: 1,
+    defaultJobQueueBytes: 1,
     ...said,
   })
 const runMs = [{ size: 1, ms: 1 }]
