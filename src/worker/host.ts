@@ -133,7 +133,7 @@ class HandlerHost {
       const item = items[index]
       if (output instanceof Failed) return toAnswer(output)
       if (item === undefined) return toAnswer(undefined)
-      return printTensors(writeTensors(output, item), this.#order.maxResponseSize)
+      return printTensors(writeTensors(output, item, session.graph), this.#order.maxResponseSize)
     })
     at.push(now())
     return { answers, timings: toTimings(at) }
