@@ -2,17 +2,20 @@
 import type { Config } from './config/config.ts'
 import { startGrpc, type GrpcEdge } from './grpc/edge.ts'
 import { Access } from './http/access.ts'
+import type { App } from './http/app.ts'
 import { corsHeaders } from './http/cors.ts'
 import { Doors, type Addresses } from './http/doors.ts'
+import { addHealthRoutes } from './http/health.ts'
 import { addInferenceRoutes } from './http/inference.ts'
 import { addRepositoryRoutes } from './http/kserve-repository.ts'
 import { addSettingsRoutes } from './http/kserve-settings.ts'
 import { addKserveV1Routes } from './http/kserve-v1.ts'
-import { addOpenInferenceRoutes } from './http/kserve-v2.ts'
+import { addOpenInferenceRoutes, EXTENSIONS } from './http/kserve-v2.ts'
 import { addManagementRoutes } from './http/management.ts'
 import { addMetricsRoutes } from './http/metrics.ts'
 import { readPem, readTlsKeys, type TlsKeys } from './http/tls.ts'
 import type { Predictor } from './inference/predictor.ts'
+import type { Readiness } from './inference/readiness.ts'
 import type { RuntimeSettings } from './inference/runtime-settings.ts'
 import { Management } from './models/management.ts'
 import type { ModelOperations } from './models/operations.ts'
@@ -37,6 +40,7 @@ export interface OpenAddresses {
 export interface EdgeParts {
   readonly predictor: Predictor
   readonly registry: Registry
+  readonly readiness: Readiness
   readonly operations: ModelOperations
   readonly repository: Repository
   readonly metrics: Metrics
@@ -74,7 +78,9 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
           logger,
           management,
           maxRequestSize: config.listeners.maxRequestBytes,
+          maxResponseSize: config.listeners.maxResponseBytes,
           isRegistrationEnabled: models.isRegistrationEnabled,
+          drainMs: config.limits.drainTimeoutMs,
           identity: identityOf(config, version),
           checkKey: (api, authorization) => access.checkKey(api, authorization),
         })
@@ -87,10 +93,9 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
   }
 }
 
-/** What gRPC serves of the Open Inference Protocol has none of its extensions. */
 function identityOf({ openInference }: Config, version: string) {
   const { serverName, serverVersion = version } = openInference
-  return { name: serverName, version: serverVersion, extensions: [] }
+  return { name: serverName, version: serverVersion, extensions: EXTENSIONS }
 }
 
 function makeAccess({ listeners, security, grpc }: Config): Access {
@@ -113,23 +118,32 @@ interface DoorParts extends Omit<EdgeParts, 'operations'> {
 
 /** The three HTTP APIs. */
 function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): Doors {
-  const { predictor, registry, repository, management, metrics, settings, tls, access } = parts
-  const { listeners, models } = config
+  const { predictor, registry, readiness, repository, management, metrics, settings, tls, access } = parts
+  const { listeners, limits, models } = config
   const app = {
     logger,
     maxRequestSize: listeners.maxRequestBytes,
+    draining: readiness.draining,
     cors: corsHeaders(listeners.cors),
     countResponse: (status: number) => metrics.countResponse(status),
   }
-  const doors = new Doors({ listeners, app, access, tls, version })
+  const doors = new Doors({ listeners, app, access, tls, version, drainMs: limits.drainTimeoutMs })
   const { isRegistrationEnabled } = models
   const envelope = models.envelope === 'body' ? undefined : models.envelope
-  doors.add('inference', open => {
+  const isDetailed = !access.needsKey('inference')
+  const addHealth = (open: App) => addHealthRoutes(open, { readiness, isDetailed })
+  const addInference = (open: App) => {
     const predicting = { predictor, registry, logger, envelope }
     addInferenceRoutes(open, predicting)
     addKserveV1Routes(open, predicting)
-    addOpenInferenceRoutes(open, { ...predicting, ...openInferenceOf(config, version), repository })
-  })
+    addOpenInferenceRoutes(open, {
+      ...predicting,
+      ...openInferenceOf(config, version),
+      repository,
+      readiness,
+    })
+  }
+  doors.add('inference', addInference, addHealth)
   doors.add('management', open => {
     addManagementRoutes(open, { registry, management, isRegistrationEnabled })
     addRepositoryRoutes(open, { repository, logger, isRegistrationEnabled })

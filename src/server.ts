@@ -5,18 +5,19 @@
 import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openPatterns, sweepPartialDownloads } from './archive/fetch.ts'
 import { claimWorkDir } from './archive/work-dir.ts'
+import { openCaches } from './caches.ts'
 import type { Config } from './config/config.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
-import { ImportCache } from './conversion/cache.ts'
-import { importSurroundings } from './conversion/surroundings.ts'
 import { makeEdges, type OpenAddresses } from './edges.ts'
 import { failure } from './errors.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
+import { Readiness } from './inference/readiness.ts'
 import { RuntimeSettings } from './inference/runtime-settings.ts'
 import type { Refused } from './models/load-at-startup.ts'
 import { logImport } from './models/log-import.ts'
@@ -26,16 +27,13 @@ import { SnapshotRecorder } from './models/snapshot-recorder.ts'
 import type { RegisterDeps } from './models/register.ts'
 import { Registry } from './models/registry.ts'
 import { Repository } from './models/repository.ts'
-import { InlinePort } from './pool/inline-port.ts'
-import type { LogMessage, WorkerPort } from './pool/port.ts'
-import { ProcessPort } from './pool/process-port.ts'
-import { totalMemoryBytes, workerProgram } from './pool/worker-program.ts'
 import { startHostMetrics } from './telemetry/host-metrics.ts'
 import type { Logger, RootLogger } from './telemetry/logger.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { readMetricsConfig } from './telemetry/metrics-config.ts'
 import { TraceSampling } from './telemetry/trace-sampling.ts'
 import { startTracing, type Tracing } from './telemetry/tracing.ts'
+import { WorkerPorts } from './worker-ports.ts'
 
 export interface ServerOptions {
   readonly config: Config
@@ -57,39 +55,36 @@ export interface Server extends OpenAddresses {
   readonly refused: readonly Refused[]
   /** Resolves when each worker of the start is up, or has failed for the first time. */
   readonly settled: Promise<void>
-  /** Closes the doors, lets what is in flight finish, ends the workers, flushes telemetry. */
+  /**
+   * Says that it is not ready, and after the grace closes the doors, lets what is in flight finish, ends the workers
+   * and flushes telemetry.
+   */
   stop(): Promise<void>
 }
 
 /** What one remote archive may take. */
 const MAX_DOWNLOAD_BYTES = 16 * 1024 ** 3
 const DOWNLOAD_TIMEOUT_MS = 30 * 60_000
-/** A worker that takes more than this share of all memory is killed before the kernel kills anything. */
-const WORKER_MEMORY_SHARE = 0.8
+/** What workers get to end once everybody has been answered: whoever they still compute for has left. */
+const WORKERS_END_MS = 5000
 
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, logger } = options
   const { stopping, refuseWork } = stoppingAt(options.signal)
   const cpu = await planFor(config)
 
-  // Telemetry.
-  const metrics = await openMetrics(options)
-  const host = measureHost(config, metrics)
-  const sampling = new TraceSampling({
-    isOn: config.tracing.exporter !== 'none',
-    ratio: config.tracing.sampleRatio,
-  })
-  const tracing = await openTracing(options, sampling)
-  const telemetry = new ModelTelemetry(metrics, logger)
+  const { metrics, host, sampling, tracing, telemetry } = await startTelemetry(options)
 
   // Domain and use cases.
   const workDir = await claimWorkDir()
   await checkRemoteArchives(config, logger)
   const registry = new Registry()
+  const readiness = new Readiness(registry)
+  const workers = new WorkerPorts(options)
   const predictor = new Predictor({ registry, telemetry, tracing, logger })
   const snapshots = recordSnapshots(options, registry)
   const operations = new ModelOperations({
-    deps: registerDeps(options, { cpu, workDir, registry, telemetry, stopping }),
+    deps: registerDeps(options, { cpu, workDir, workers, registry, telemetry, stopping }),
     unregisterTimeoutMs: config.workers.unregisterTimeoutMs,
     onChange: () => snapshots?.changed(),
   })
@@ -98,18 +93,24 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const stored = { modelStore: config.models.store, workers: cpu.workersPerModel }
   const repository = new Repository({ registry, operations, ...stored })
   const settings = new RuntimeSettings({ registry, logger, levels: logger.levels, sampling })
-  const edges = await makeEdges(options, { predictor, registry, operations, repository, metrics, settings })
+  const parts = { predictor, registry, readiness, operations, repository, metrics, settings }
+  const edges = await makeEdges(options, parts)
 
-  const stop = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     refuseWork() // Downloads and imports end, which edges would wait for, and no model comes any more.
     await edges.close()
     await operations.registered()
     await snapshots?.stopping()
-    await Promise.all(registry.all().map(model => model.close()))
+    await closeModels(registry, workers, logger)
     host?.stop()
     await tracing.stop()
     await rm(workDir, { recursive: true, force: true })
     await logger.flush()
+  }
+  const stop = async (): Promise<void> => {
+    refuseWork()
+    await drain(readiness, options)
+    await end()
   }
 
   try {
@@ -122,9 +123,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const settled = Promise.allSettled(registered.map(({ ready }) => ready)).then(() => {})
     return { ...open, cpu, registry, refused, settled, stop }
   } catch (error) {
-    await stop()
+    await end()
     throw error
   }
+}
+
+async function startTelemetry(options: ServerOptions) {
+  const { config, logger } = options
+  const { exporter, sampleRatio: ratio } = config.tracing
+  const metrics = await openMetrics(options)
+  const host = measureHost(config, metrics)
+  const sampling = new TraceSampling({ isOn: exporter !== 'none', ratio })
+  const tracing = await openTracing(options, sampling)
+  return { metrics, host, sampling, tracing, telemetry: new ModelTelemetry(metrics, logger) }
 }
 
 /** What refuses work once the server stops, which it does by itself at this signal. */
@@ -134,6 +145,27 @@ function stoppingAt(signal: AbortSignal | undefined): { stopping: AbortSignal; r
   signal?.addEventListener('abort', refuseWork)
   if (signal?.aborted) refuseWork()
   return { stopping: controller.signal, refuseWork }
+}
+
+/** Not ready from now on; requests still come until whoever sends them has noticed. */
+async function drain(readiness: Readiness, { config, logger }: ServerOptions): Promise<void> {
+  const { drainGraceMs } = config.limits
+  readiness.beginDrain()
+  if (drainGraceMs === 0) return
+  logger.info('Not ready any more, and still serving', { seconds: drainGraceMs / 1000 })
+  await pause(drainGraceMs)
+}
+
+/** Ends the workers of all models, in time or by force. */
+async function closeModels(registry: Registry, workers: WorkerPorts, logger: Logger): Promise<void> {
+  const timer = new AbortController()
+  const late = pause(WORKERS_END_MS, 'late', { signal: timer.signal }).catch(() => '')
+  const closed = Promise.all(registry.all().map(model => model.close()))
+  const outcome = await Promise.race([closed, late])
+  timer.abort()
+  if (outcome !== 'late') return
+  const killed = workers.kill('was ended because the server stops')
+  logger.warn('Workers that still computed, for clients that had left, were ended', { workers: killed })
 }
 
 async function planFor({ workers }: Config): Promise<CpuLimits & CpuPlan> {
@@ -185,21 +217,22 @@ function openTracing({ config, logger, version }: ServerOptions, sampling: Trace
 interface Parts {
   readonly cpu: CpuPlan
   readonly workDir: string
+  readonly workers: WorkerPorts
   readonly registry: Registry
   readonly telemetry: ModelTelemetry
   readonly stopping: AbortSignal
 }
 
 function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
-  const { cpu, workDir, registry, telemetry, stopping } = parts
+  const { cpu, workDir, workers, registry, telemetry, stopping } = parts
   const { config, logger } = options
   let lastWorker = config.workers.firstNumber - 1
   return {
     registry,
     stopping,
     workDir,
-    openPort: config.workers.isDebug ? inlinePorts(options) : processPorts(options),
-    imports: openImports(options, workDir, stopping),
+    openPort: workers.open,
+    ...openCaches(options, workDir, stopping),
     observeImport: (model, version) => logImport(logger.child({ model, version })),
     locate: {
       modelStore: config.models.store,
@@ -230,42 +263,4 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
     observe: (name, version) => telemetry.observe(name, version),
     warn: (message, fields) => logger.warn(message, fields),
   }
-}
-
-function openImports(options: ServerOptions, workDir: string, stopping: AbortSignal): ImportCache {
-  const { config, env, home, logger } = options
-  const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
-  const imports = new ImportCache({ ...importSurroundings(home, env, config.models), workDir, warn })
-  stopping.addEventListener('abort', () => imports.close())
-  return imports
-}
-
-/** A process per worker, fenced in by Node's permission model. */
-function processPorts({ config, home, logger, env }: ServerOptions): RegisterDeps['openPort'] {
-  const { program, readable, env: passed } = workerProgram(home, env, config.workers.hiddenVariables)
-  const limitMb = config.workers.memoryLimitMb
-  const memoryLimitBytes = limitMb > 0 ? limitMb * 1024 ** 2 : totalMemoryBytes() * WORKER_MEMORY_SHARE
-  return (order, files, worker): WorkerPort =>
-    new ProcessPort({
-      program,
-      readable: [...readable, ...files],
-      env: passed,
-      memoryLimitBytes,
-      onLog: logWorker(logger.child({ model: order.name, version: order.version, worker })),
-    })
-}
-
-/** `debug=true`: the handler runs in this process, where a debugger can stop in it. */
-function inlinePorts({ logger }: ServerOptions): RegisterDeps['openPort'] {
-  return (order, _files, worker) => {
-    const log = logWorker(logger.child({ model: order.name, version: order.version, worker }))
-    return new InlinePort(async loading => {
-      const { openHost } = await import('./worker/host.ts')
-      return openHost(loading, (level, message, fields) => log({ type: 'log', level, message, fields }))
-    })
-  }
-}
-
-function logWorker(logger: Logger): (message: LogMessage) => void {
-  return ({ level, message, fields }) => logger[level](message, fields)
 }

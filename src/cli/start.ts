@@ -10,6 +10,9 @@ import type { Command, CommandIo } from './command.ts'
 import { findHome, readVersion } from './home.ts'
 import { npmGone } from './parent-gone.ts'
 
+/** What may still be going on when the server has stopped gets this long. */
+const LAST_MS = 1000
+
 /** `sconce start`, with TorchServe's flags. */
 export const start: Command = {
   name: 'start',
@@ -75,6 +78,8 @@ async function serve(loaded: LoadedConfig, version: string, io: CommandIo): Prom
   await server.stop()
   logger.info('Stopped')
   await logger.flush()
+  // A worker that had to be killed may still be waited for; nobody should have to wait for that.
+  setTimeout(() => process.exit(), LAST_MS).unref()
   return 0
 }
 

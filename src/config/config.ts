@@ -14,6 +14,10 @@ const MS_PER_MINUTE = 60_000
 export function toConfig(v: Values) {
   return {
     listeners: listeners(v),
+    limits: {
+      drainGraceMs: v.drain_grace * MS_PER_SECOND,
+      drainTimeoutMs: v.drain_timeout * MS_PER_SECOND,
+    },
     grpc: {
       isServed: v.enable_grpc,
       inference: grpcListener(v, 'inference'),
@@ -84,6 +88,9 @@ function models(v: Values) {
     allowedUrls: v.allowed_urls,
     /** undefined: in the user's cache folder. */
     importCache: v.import_cache,
+    /** true: in the user's cache folder; false: none. */
+    graphCache: v.optimized_graph_cache,
+    cacheBytes: v.cache_size_mb * 2 ** 20,
     importTimeoutMs: v.import_timeout * MS_PER_SECOND,
     defaultHandler: v.default_service_handler,
     envelope: v.service_envelope,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { facts } from './facts.ts'
 import { ignored } from './schema-ignored.ts'
+import { limits } from './schema-limits.ts'
 import { grpc, listeners, security } from './schema-listeners.ts'
 import { models, workers } from './schema-models.ts'
 import { openInference } from './schema-open-inference.ts'
@@ -13,6 +14,7 @@ import { kinds } from './values.ts'
  */
 export const Schema = z.strictObject({
   ...listeners,
+  ...limits,
   ...models,
   ...workers,
   ...metrics,
@@ -32,6 +34,7 @@ const IGNORED = 'Accepted and ignored'
 
 const groups = {
   Listeners: listeners,
+  Limits: limits,
   Models: models,
   Workers: workers,
   Metrics: metrics,

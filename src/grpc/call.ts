@@ -14,7 +14,7 @@ export interface Call {
   readonly isGone: () => boolean
   /** Whether its deadline has passed. */
   readonly isLate: () => boolean
-  /** Milliseconds that were left until the deadline when the call came in; undefined: it has none. */
+  /** Milliseconds that are left until the deadline; undefined: it has none. */
   readonly timeoutMs: number | undefined
   /** Aborted once the client has cancelled or left. */
   readonly signal: AbortSignal
@@ -100,7 +100,9 @@ function openCall(raw: RawCall): Call {
     headers: toHeaders(raw.metadata),
     isLate,
     isGone: () => gone.signal.aborted || raw.cancelled || isLate(),
-    timeoutMs: Number.isFinite(deadline) ? deadline - Date.now() : undefined,
+    get timeoutMs() {
+      return Number.isFinite(deadline) ? deadline - Date.now() : undefined
+    },
     signal: gone.signal,
   }
 }

@@ -1,13 +1,16 @@
-import { isServerReady } from '../inference/model-metadata.ts'
 import type { Predictor } from '../inference/predictor.ts'
+import type { Readiness } from '../inference/readiness.ts'
 import type { Management } from '../models/management.ts'
+import type { RuntimeSettings } from '../inference/runtime-settings.ts'
 import type { Registry } from '../models/registry.ts'
+import type { Repository } from '../models/repository.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { CallRules } from './call.ts'
 import { healthService } from './health.ts'
 import { inferenceService } from './inference.ts'
 import { managementService } from './management.ts'
 import { serve, type Served } from './methods.ts'
+import { openInferenceElsewhere, openInferenceManagingService } from './open-inference-managing.ts'
 import { openInferenceService, type OpenInferenceParts } from './open-inference.ts'
 import { reflectionService } from './reflection.ts'
 import { openGrpcServer, type GrpcListener, type GrpcServerOptions, type OpenGrpcServer } from './server.ts'
@@ -23,13 +26,20 @@ export interface GrpcOptions {
   readonly listeners: Readonly<Record<GrpcApi, GrpcListener>>
   /** Bytes of a request. */
   readonly maxRequestSize: number
+  /** Bytes of a worker's answer. */
+  readonly maxResponseSize: number
   readonly tls: GrpcServerOptions['tls']
   readonly logger: Logger
   readonly identity: OpenInferenceParts['identity']
   readonly predictor: Predictor
   readonly registry: Registry
+  readonly readiness: Readiness
   readonly management: Management
+  readonly repository: Repository
+  readonly settings: RuntimeSettings
   readonly isRegistrationEnabled: boolean
+  /** What calls in flight get at the end, before their connections are cut. */
+  readonly drainMs: number
   /** Throws INVALID_KEY where the metadata `authorization` lacks the key that the API needs. */
   readonly checkKey: CallRules['checkKey']
 }
@@ -41,9 +51,6 @@ export interface GrpcEdge {
   /** Lets nobody in any more, and returns once everybody has been answered, or the time for that is over. */
   close(): Promise<void>
 }
-
-/** What calls in flight get at the end, before their connections are cut. */
-const DRAIN_MS = 30_000
 
 /** Serves the gRPC APIs. Throws BAD_CONFIG where an address cannot be had. */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcEdge> {
@@ -57,7 +64,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcEdge> {
   const open = new Map<GrpcApi, OpenGrpcServer>()
   const close = async () => {
     stopping.abort()
-    await Promise.all([...new Set(open.values())].map(server => server.close(DRAIN_MS)))
+    await Promise.all([...new Set(open.values())].map(server => server.close(options.drainMs)))
   }
   try {
     for (const group of apis) {
@@ -78,12 +85,14 @@ function openListener(
   stopping: AbortSignal,
 ): Promise<OpenGrpcServer> {
   const served = apis.flatMap(api => (api === 'inference' ? inferenceApi(options) : managementApi(options)))
-  const { logger, maxRequestSize, tls, listeners, registry } = options
+  if (!apis.includes('management')) served.push(...elsewhere(options))
+  const { logger, maxRequestSize, tls, listeners, readiness } = options
   const rules = { api: undefined, wording: 'plain', logger, checkKey: options.checkKey } as const
-  const names = served.map(({ service }) => fullName(service))
-  const health = healthService({ services: names, isReady: () => isServerReady(registry), stopping })
-  const all = [...served.map(({ service }) => service), Health, ServerReflection, ServerReflectionAlpha]
-  const reflection = reflectionService(all)
+  // One service may be served in several parts.
+  const services = [...new Set(served.map(({ service }) => service))]
+  const names = services.map(fullName)
+  const health = healthService({ services: names, readiness, stopping })
+  const reflection = reflectionService([...services, Health, ServerReflection, ServerReflectionAlpha])
   return openGrpcServer({
     listener: listeners[apis[0] ?? 'inference'],
     services: [
@@ -95,6 +104,7 @@ function openListener(
     maxRequestSize,
     tls,
     logger,
+    stopping,
   })
 }
 
@@ -111,6 +121,20 @@ function inferenceApi(options: GrpcOptions): Served[] {
 
 function managementApi(options: GrpcOptions): Served[] {
   const { logger, checkKey } = options
-  const rules = { api: 'management', wording: 'management', logger, checkKey } as const
-  return [serve(ManagementAPIsService, managementService(options), rules)]
+  const rules = { api: 'management', logger, checkKey } as const
+  const openInference = openInferenceManagingService(options)
+  return [
+    serve(ManagementAPIsService, managementService(options), { ...rules, wording: 'management' }),
+    serve(GRPCInferenceService, openInference, { ...rules, wording: 'plain' }),
+    serve(TorchServeGRPCInferenceService, openInference, { ...rules, wording: 'management' }),
+  ]
+}
+
+/** The part of the Open Inference Protocol that belongs to management, where that has an address of its own. */
+function elsewhere({ logger, checkKey }: GrpcOptions): Served[] {
+  const rules = { api: 'inference', wording: 'plain', logger, checkKey } as const
+  const refusing = openInferenceElsewhere()
+  return [GRPCInferenceService, TorchServeGRPCInferenceService].map(service =>
+    serve(service, refusing, rules),
+  )
 }

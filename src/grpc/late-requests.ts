@@ -7,9 +7,12 @@ type GrpcJs = Pick<typeof Grpc, 'ServerInterceptingCall' | 'ServerListenerBuilde
 /** A request that is not whole after this time is dropped: a slow writer must not hold memory for ever. */
 const REQUEST_TIMEOUT_MS = 300_000
 
-/** Ends calls whose first message does not arrive, and logs those that end without one. */
+/**
+ * Ends calls whose request does not arrive, and logs those that end without one. Of a stream that is its first message;
+ * any other call is not answered before its client has said that there is no more.
+ */
 export function dropLate(grpc: GrpcJs, logger: Logger, limitMs = REQUEST_TIMEOUT_MS): ServerInterceptor {
-  return ({ path }, call) => {
+  return ({ path, requestStream }, call) => {
     let timer: NodeJS.Timeout | undefined
     let isThere = false
     const arrived = () => {
@@ -17,13 +20,16 @@ export function dropLate(grpc: GrpcJs, logger: Logger, limitMs = REQUEST_TIMEOUT
       clearTimeout(timer)
     }
     const listener = new grpc.ServerListenerBuilder()
-      .withOnReceiveMessage((message, next) => (arrived(), next(message)))
+      .withOnReceiveMessage((message, next) => {
+        if (requestStream) arrived()
+        next(message)
+      })
       .withOnReceiveHalfClose(next => (arrived(), next()))
       .withOnCancel(() => {
         clearTimeout(timer)
         if (isThere) return
         // Cancelled, cut off, or refused by grpc-js: too large, or not compressed as it says.
-        logger.info('A call ended before its first message was read', { client: call.getPeer(), url: path })
+        logger.info('A call ended before its request was there', { client: call.getPeer(), url: path })
       })
       .build()
     return new grpc.ServerInterceptingCall(call, {

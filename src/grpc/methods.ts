@@ -9,19 +9,21 @@ import type {
 } from '@grpc/grpc-js'
 import { answerCall, sendEach, type Call, type CallRules } from './call.ts'
 import type { Message } from './protobuf/message.ts'
+import { untilStopping } from './requests.ts'
 import { fullName, type Implementation, type Method, type Service } from './service.ts'
 import { STATUS, type CallStatus } from './status.ts'
 
 /** A service with what it does and the rules for its calls. */
 export interface Served {
   readonly service: Service
-  readonly implementation: Readonly<Record<string, (request: never, call: Call) => unknown>>
+  readonly implementation: Readonly<Record<string, ((request: never, call: Call) => unknown) | undefined>>
   readonly rules: CallRules
 }
 
+/** The methods that are left out are for another call of this, or are not served. */
 export function serve<S extends Service>(
   service: S,
-  implementation: Implementation<S>,
+  implementation: Partial<Implementation<S>>,
   rules: CallRules,
 ): Served {
   return { service, implementation, rules }
@@ -30,10 +32,17 @@ export function serve<S extends Service>(
 /** Makes an empty grpc-js Metadata; the package is loaded only where gRPC is on. */
 export type NewMetadata = () => Metadata
 
+/** What the methods of one listener share. */
+export interface Surroundings {
+  readonly newMetadata: NewMetadata
+  /** Aborted when the server is about to stop: a stream gets its answers and no further requests. */
+  readonly stopping: AbortSignal
+}
+
 /** A service as grpc-js takes it: bytes in, bytes out; all else happens inside the wrapper. */
 export function toGrpcJs(
   { service, implementation, rules }: Served,
-  newMetadata: NewMetadata,
+  surroundings: Surroundings,
 ): {
   definition: Record<string, MethodDefinition<Buffer, Buffer>>
   handlers: Record<string, UntypedHandleCall>
@@ -53,15 +62,14 @@ export function toGrpcJs(
       responseSerialize: asIs,
     }
     // What reads the request has the same type table as the method.
-    handlers[name] = toHandler(method, does as Does, { rules, newMetadata })
+    handlers[name] = toHandler(method, does as Does, { ...surroundings, rules })
   }
   return { definition, handlers }
 }
 
 type Does = (request: unknown, call: Call) => unknown
-interface Around {
+interface Around extends Surroundings {
   readonly rules: CallRules
-  readonly newMetadata: NewMetadata
 }
 
 const asIs = (bytes: Buffer) => bytes
@@ -117,12 +125,13 @@ function answersHandler(
 
 function bothHandler(
   does: (all: AsyncIterable<Buffer>, call: Call) => AsyncIterable<Buffer>,
-  { rules, newMetadata }: Around,
+  { rules, newMetadata, stopping }: Around,
 ): UntypedHandleCall {
   return (raw: ServerDuplexStream<Buffer, Buffer>) => {
     // grpc-js types what it reads as unknown; the definition above says that it is bytes.
+    const requests: AsyncIterable<Buffer> = raw.iterator({ destroyOnReturn: false })
     const answering = answerCall(raw, rules, call =>
-      sendEach(raw, does(raw.iterator({ destroyOnReturn: false }), call), call),
+      sendEach(raw, does(untilStopping(requests, stopping), call), call),
     )
     void answering.then(status => endStream(raw, status, newMetadata))
   }

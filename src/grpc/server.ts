@@ -24,6 +24,8 @@ export interface GrpcServerOptions {
   /** PEM, where gRPC is encrypted. */
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
   readonly logger: Logger
+  /** Aborted when the server is about to stop. */
+  readonly stopping: AbortSignal
 }
 
 export interface OpenGrpcServer {
@@ -41,12 +43,12 @@ const PING_PATIENCE_MS = 20_000
 
 /** Opens one gRPC listener with these services. Throws BAD_CONFIG where it cannot have its address. */
 export async function openGrpcServer(options: GrpcServerOptions): Promise<OpenGrpcServer> {
-  const { listener, services, tls, logger } = options
+  const { listener, services, tls, logger, stopping } = options
   // Loaded here and not above: a server without gRPC does without it.
   const grpc = await import('@grpc/grpc-js')
   const server = new grpc.Server(toServerOptions(options, grpc))
   for (const served of services) {
-    const { definition, handlers } = toGrpcJs(served, () => new grpc.Metadata())
+    const { definition, handlers } = toGrpcJs(served, { newMetadata: () => new grpc.Metadata(), stopping })
     server.addService(definition, handlers)
   }
   const port = await bind(server, listener, credentials(grpc, tls))

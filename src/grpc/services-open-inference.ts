@@ -2,7 +2,8 @@
 import { list, map, nested, nestedList, numbers, single, optional } from './protobuf/field.ts'
 import { bool, bytes, double, float, int32, int64, string, uint32, uint64 } from './protobuf/kinds.ts'
 import { message } from './protobuf/message.ts'
-import { unary } from './service.ts'
+import { both, unary } from './service.ts'
+import { describingMethods, managingMethods } from './services-extensions.ts'
 
 const CHOICE = 'parameter_choice'
 
@@ -62,6 +63,11 @@ export const ModelInferResponse = message('ModelInferResponse', {
   raw_output_contents: list(6, bytes),
 })
 
+export const ModelStreamInferResponse = message('ModelStreamInferResponse', {
+  error_message: single(1, string),
+  infer_response: nested(2, ModelInferResponse),
+})
+
 const named = { name: single(1, string), version: single(2, string) }
 
 const TensorMetadata = message('ModelMetadataResponse.TensorMetadata', {
@@ -103,6 +109,9 @@ const methods = {
     }),
   ),
   ModelInfer: unary(ModelInferRequest, ModelInferResponse),
+  ModelStreamInfer: both(ModelInferRequest, ModelStreamInferResponse),
+  ...describingMethods,
+  ...managingMethods,
 }
 
 /** The protocol's own name; KServe, Triton and their clients use it. */

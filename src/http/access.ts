@@ -35,19 +35,23 @@ export class Access {
     const { listeners, grpcManagement } = options
     this.#isManagementLocal =
       isLocal(listeners.management) && (grpcManagement === undefined || isLocal(grpcManagement))
-    const isNeeded = this.#needsKey('management') || this.#needsKey('inference')
+    const isNeeded = this.needsKey('management') || this.needsKey('inference')
     this.#keys = isNeeded ? new Keys({ file: options.keyFile, lifeMs: options.keyLifeMs }) : undefined
   }
 
-  /** Adds the routes of an API to its app, behind what protects them. They are there once the app is ready. */
-  addApi(app: App, api: ApiKind, addRoutes: (app: App) => void): void {
+  /**
+   * Adds the routes of an API to its app, behind what protects them; `addOpen` adds those that need no key. They are
+   * there once the app is ready.
+   */
+  addApi(app: App, api: ApiKind, addRoutes: (app: App) => void, addOpen?: (app: App) => void): void {
     const origin = this.#originCheck(api)
     const keys = this.#keys
     void app.register((open, _options, done) => {
       if (origin !== undefined) open.addHook('onRequest', origin)
       if (api === 'management' && keys !== undefined) addTokenRoute(open, keys)
+      addOpen?.(open)
       void open.register((guarded, _none, ready) => {
-        if (keys !== undefined && this.#needsKey(api)) guarded.addHook('onRequest', requireKey(keys, api))
+        if (keys !== undefined && this.needsKey(api)) guarded.addHook('onRequest', requireKey(keys, api))
         addRoutes(guarded)
         ready()
       })
@@ -57,7 +61,7 @@ export class Access {
 
   /** For calls that do not come over HTTP: throws INVALID_KEY where the API needs a key and `authorization` lacks it. */
   checkKey(api: 'inference' | 'management', authorization: string | undefined): void {
-    if (this.#needsKey(api)) this.#keys?.check(api, authorization)
+    if (this.needsKey(api)) this.#keys?.check(api, authorization)
   }
 
   /**
@@ -75,7 +79,7 @@ export class Access {
   /** What the operator should know; `isGrave` when it is a danger. */
   describe(): { readonly message: string; readonly isGrave: boolean } | undefined {
     if (this.#keys !== undefined) {
-      const apis = (['inference', 'management'] as const).filter(api => this.#needsKey(api))
+      const apis = (['inference', 'management'] as const).filter(api => this.needsKey(api))
       const subject =
         apis.length === 1 ? `the ${apis.join()} API needs its` : `${apis.join(' and ')} need their`
       return { message: `Tokens are on: ${subject} key; the keys are in ${this.#keys.file}`, isGrave: false }
@@ -89,7 +93,8 @@ export class Access {
     }
   }
 
-  #needsKey(api: ApiKind): api is 'inference' | 'management' {
+  /** Whether only those who have its key may call an API. */
+  needsKey(api: ApiKind): api is 'inference' | 'management' {
     const { tokens } = this.#options
     if (api === 'metrics' || tokens === 'never') return false
     return tokens === 'always' || (api === 'management' && !this.#isManagementLocal)

@@ -23,6 +23,8 @@ export interface AppOptions {
   readonly cors: Readonly<Record<string, string>>
   /** Key and certificate where the app speaks TLS; plain HTTP is then refused. */
   readonly tls?: TlsKeys
+  /** Aborted once the server is about to stop. */
+  readonly draining?: AbortSignal
   /** Called once per response. */
   countResponse(status: number): void
 }
@@ -74,7 +76,7 @@ export function createApp(options: AppOptions): App {
     const endSilent = answerPlainHttp(app.server)
     app.addHook('preClose', done => (endSilent(), done()))
   }
-  drainOnClose(app)
+  drainOnClose(app, options.draining)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler((error, request, reply) => sendFailure(options, error, request, reply))

@@ -77,12 +77,17 @@ function errorResponse(description: string): Json {
   return { description, content: { 'application/json': { schema: ERROR_SCHEMA } } }
 }
 
-function operation(operationId: string, parameters: Json[] = [], more: Json = {}): Json {
+function operation(
+  operationId: string,
+  parameters: Json[] = [],
+  more: Json = {},
+  responses: Json = {},
+): Json {
   return {
     operationId,
     ...(parameters.length === 0 ? {} : { parameters }),
     ...more,
-    responses: { 200: { description: 'OK' }, 500: errorResponse('Internal Server Error') },
+    responses: { 200: { description: 'OK' }, ...responses, 500: errorResponse('Internal Server Error') },
   }
 }
 
@@ -125,6 +130,8 @@ const PATHS: Readonly<Record<ApiKind, Json>> = {
   inference: {
     ...SHARED,
     '/ping': { get: operation('ping') },
+    '/health/live': { get: operation('live') },
+    '/health/ready': { get: operation('ready', [], {}, { 503: { description: 'Not ready' } }) },
     '/predictions/{model_name}': { post: operation('predictions', [model], body) },
     '/predictions/{model_name}/{model_version}': {
       post: operation('version_predictions', [model, version], body),

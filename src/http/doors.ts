@@ -13,6 +13,8 @@ export interface DoorsOptions {
   /** Key and certificate of the https listeners; undefined where there are none. */
   readonly tls: TlsKeys | undefined
   readonly version: string
+  /** What requests in flight get at the end, before their connections are cut. */
+  readonly drainMs: number
 }
 
 /** Address of each API as it can be used; metrics is undefined where it is off. */
@@ -21,9 +23,6 @@ export interface Addresses {
   readonly management: string
   readonly metrics: string | undefined
 }
-
-/** What requests in flight get at the end, before their connections are cut. */
-const DRAIN_MS = 30_000
 
 /** The listeners with the APIs behind them. APIs are added first, then all doors open at once. */
 export class Doors {
@@ -34,11 +33,11 @@ export class Doors {
     this.#options = options
   }
 
-  /** Puts an API behind its door, and what protects it before it. */
-  add(api: ApiKind, addRoutes: (app: App) => void): void {
+  /** Puts an API behind its door, and what protects it before it; `addOpen` adds what needs no key. */
+  add(api: ApiKind, addRoutes: (app: App) => void, addOpen?: (app: App) => void): void {
     const app = this.#appFor(api)
     this.#apps.set(api, app)
-    this.#options.access.addApi(app, api, addRoutes)
+    this.#options.access.addApi(app, api, addRoutes, addOpen)
   }
 
   /** Binds every address. What is then thrown, such as a port in use, leaves closing to the caller. */
@@ -86,7 +85,7 @@ export class Doors {
         'Requests were still open when the drain time was over; their connections are cut',
       )
       app.server.closeAllConnections()
-    }, DRAIN_MS)
+    }, this.#options.drainMs)
     await app.close()
     clearTimeout(timer)
   }

@@ -1,13 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
-import {
-  findModel,
-  isServerReady,
-  modelConfig,
-  modelMetadata,
-  modelReadiness,
-} from '../inference/model-metadata.ts'
+import { findModel, modelConfig, modelMetadata, modelReadiness } from '../inference/model-metadata.ts'
 import type { Predictor } from '../inference/predictor.ts'
+import type { Readiness } from '../inference/readiness.ts'
 import type { Registry } from '../models/registry.ts'
 import type { Repository } from '../models/repository.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -21,6 +16,7 @@ export interface OpenInferenceRoutes extends InferOptions {
   readonly predictor: Predictor
   readonly registry: Registry
   readonly repository: Repository
+  readonly readiness: Readiness
   readonly logger: Logger
   readonly envelope: Envelope | undefined
   /** What `/v2` says of the server. */
@@ -66,15 +62,17 @@ export function addOpenInferenceRoutes(app: App, options: OpenInferenceRoutes): 
 
 function addServerRoutes(
   scope: App,
-  { registry, repository, predictor, ...options }: OpenInferenceRoutes,
+  { registry, repository, predictor, readiness, ...options }: OpenInferenceRoutes,
 ): void {
   const { serverName: name, serverVersion: version } = options
   get(scope, '/v2', reply => sendCompact(reply, { name, version, extensions: EXTENSIONS }))
   get(scope, '/v2/health/live', reply => sendCompact(reply, { live: true }))
   get(scope, '/v2/health/ready', reply => {
-    const ready = isServerReady(registry)
-    const reason = ready ? {} : { error: 'Not every model has a worker that is up.' }
-    return sendCompact(reply, { ready, ...reason }, ready ? 200 : 503)
+    if (readiness.isReady()) return sendCompact(reply, { ready: true })
+    const why = readiness.draining.aborted
+      ? 'The server is shutting down.'
+      : 'Not every model has a worker that is up.'
+    return sendCompact(reply, { ready: false, error: why }, 503)
   })
   get(scope, '/v2/models', reply =>
     sendCompact(reply, { models: [...new Set(registry.all().map(model => model.name))] }),

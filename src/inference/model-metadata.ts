@@ -20,6 +20,36 @@ export interface ModelMetadata {
   readonly outputs: readonly TensorMetadata[]
 }
 
+/** Of the model_configuration extension. */
+export interface ModelConfig {
+  readonly name: string
+  readonly platform: string
+  readonly backend: string
+  readonly version_policy: { readonly specific: { readonly versions: readonly string[] } }
+  readonly max_batch_size: number
+  readonly input: readonly ConfigTensor[]
+  readonly output: readonly ConfigTensor[]
+  readonly instance_group: readonly {
+    readonly name: string
+    readonly kind: 'KIND_CPU'
+    readonly count: number
+  }[]
+  readonly default_model_filename: string
+  readonly dynamic_batching: {
+    readonly preferred_batch_size: readonly number[]
+    readonly max_queue_delay_microseconds: number
+    readonly default_queue_policy: { readonly max_queue_size: number }
+  }
+  readonly parameters: Readonly<Record<string, never>>
+  readonly model_transaction_policy: { readonly decoupled: boolean }
+}
+
+interface ConfigTensor {
+  readonly name: string
+  readonly data_type: `TYPE_${Exclude<Datatype, 'BYTES'> | 'STRING'}`
+  readonly dims: readonly number[]
+}
+
 const PLATFORM = 'onnxruntime_onnx'
 
 /** How a model without a graph is addressed: the request's bytes for its handler, and the handler's answer. */
@@ -51,11 +81,7 @@ export function modelMetadata(registry: Registry, name: string, version: string 
 }
 
 /** The model's configuration as the model_configuration extension has it: full shapes, so max_batch_size is 0. */
-export function modelConfig(
-  registry: Registry,
-  name: string,
-  version: string | undefined,
-): Record<string, unknown> {
+export function modelConfig(registry: Registry, name: string, version: string | undefined): ModelConfig {
   const model = findModel(registry, name, version)
   const { settings, archive, pool } = model
   return {
@@ -78,7 +104,7 @@ export function modelConfig(
   }
 }
 
-function configTensor({ name, datatype, shape }: TensorMetadata) {
+function configTensor({ name, datatype, shape }: TensorMetadata): ConfigTensor {
   return { name, data_type: datatype === 'BYTES' ? 'TYPE_STRING' : `TYPE_${datatype}`, dims: shape }
 }
 
@@ -92,11 +118,6 @@ export function modelReadiness(
   const { state, reason } = model.health()
   const ready = model.pool.readyCount > 0
   return { ready, reason: ready ? '' : reason || `Model ${name} is ${state}.` }
-}
-
-/** Whether every default version that should have workers has one that is up. */
-export function isServerReady(registry: Registry): boolean {
-  return registry.defaults().every(({ pool }) => pool.size === 0 || pool.readyCount > 0)
 }
 
 function versionsOf(registry: Registry, name: string): string[] {

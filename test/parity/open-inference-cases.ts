@@ -27,6 +27,8 @@ export interface Transport {
   readonly name: string
   /** Whether it can carry tensors of this datatype. */
   readonly carries: (datatype: string) => boolean
+  /** How it refuses the others. */
+  readonly refusal: RegExp
   infer(asked: Asked): Promise<Got>
 }
 

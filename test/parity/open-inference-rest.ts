@@ -6,6 +6,7 @@ export function restJson(origin: string): Transport {
   return {
     name: 'REST with JSON',
     carries: datatype => datatype !== 'FP16',
+    refusal: /FP16 cannot be sent as JSON/,
     infer: async asked => {
       const inputs = asked.tensors.map(
         tensor => `${JSON.stringify(headOf(tensor)).slice(0, -1)},"data":[${toJson(tensor)}]}`,
@@ -26,6 +27,7 @@ export function restBinary(origin: string): Transport {
   return {
     name: 'REST with binary tensors',
     carries: () => true,
+    refusal: /^$/,
     infer: async asked => {
       const inputs = asked.tensors.map(tensor => ({
         ...headOf(tensor),

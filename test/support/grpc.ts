@@ -20,6 +20,13 @@ export interface CallSettings extends CallOptions {
   readonly signal?: AbortSignal
 }
 
+export interface OpenStream {
+  /** Sends a request and waits for the next answer. */
+  ask(request: unknown): Promise<unknown>
+  readonly code: Promise<number>
+  cancel(): void
+}
+
 /** A client of grpc-js that reads and writes with the .proto files. */
 export class GrpcClient {
   readonly raw: Client
@@ -97,6 +104,22 @@ export class GrpcClient {
       call.on('error', () => {}) // 'status' tells.
       call.on('status', ({ code }) => resolve({ messages, code }))
     })
+  }
+
+  /** A call whose client may send and read for as long as it likes. */
+  openStream(path: string): OpenStream {
+    const { path: route, requestSerialize, responseDeserialize } = methodOf(path)
+    const call = this.raw.makeBidiStreamRequest(route, requestSerialize, responseDeserialize)
+    call.on('error', () => {}) // 'status' tells.
+    return {
+      ask: request =>
+        new Promise(resolve => {
+          call.once('data', resolve)
+          call.write(request)
+        }),
+      code: new Promise(resolve => call.on('status', ({ code }) => resolve(code))),
+      cancel: () => call.cancel(),
+    }
   }
 
   close(): void {

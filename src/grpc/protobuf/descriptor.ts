@@ -52,6 +52,7 @@ const FileDescriptor = message('FileDescriptorProto', {
   package: single(2, string),
   dependency: list(3, string),
   message_type: nestedList(4, MessageDescriptor),
+  enum_type: nestedList(5, EnumDescriptor),
   service: nestedList(
     6,
     message('ServiceDescriptorProto', { name: single(1, string), method: nestedList(2, MethodDescriptor) }),
@@ -149,6 +150,9 @@ function describeFile(
           .map(inner => ({ ...describeMessage(inner, prefix), nested_type: describeEntries(inner, prefix) })),
       ],
     })),
+    enum_type: enumerations(messages)
+      .filter(({ name }) => !name.includes('.'))
+      .map(describeEnumeration),
     service: service === undefined ? [] : [{ name: service.name, method: methods }],
     syntax: 'proto3',
   })
@@ -186,11 +190,15 @@ function describeMessage(one: MessageShape, prefix: string): Described {
     }),
     enum_type: enumerations([one])
       .filter(({ name }) => name.startsWith(`${one.name}.`))
-      .map(({ name, values }) => ({
-        name: lastPart(name),
-        value: Object.entries(values).map(([key, number]) => ({ name: key, number })),
-      })),
+      .map(describeEnumeration),
     oneof_decl: order.map(name => ({ name })),
+  }
+}
+
+function describeEnumeration({ name, values }: Enumeration): Written<typeof EnumDescriptor> {
+  return {
+    name: lastPart(name),
+    value: Object.entries(values).map(([key, number]) => ({ name: key, number })),
   }
 }
 
@@ -226,10 +234,12 @@ function describeField(name: string, number: number, shape: Shape, prefix: strin
   }
 }
 
+/** Several fields may be of one. */
 function enumerations(messages: readonly MessageShape[]): Enumeration[] {
-  return messages.flatMap(({ fields }) =>
+  const found = messages.flatMap(({ fields }) =>
     Object.values(fields).flatMap(({ shape }) => shape.enumeration ?? []),
   )
+  return [...new Map(found.map(one => [one.name, one])).values()]
 }
 
 const nameOf = ({ name, home }: MessageShape, prefix: string) =>

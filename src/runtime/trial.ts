@@ -1,5 +1,5 @@
 /** Sizes and inputs to try a graph with. */
-import { allocate, elementCount, type Tensor, type Tensors, type TensorType } from '../runtime/tensor.ts'
+import { allocate, elementCount, type Tensor, type Tensors, type TensorType } from './tensor.ts'
 
 /** A size for every symbol of the inputs. */
 export type Sizes = ReadonlyMap<string, number>

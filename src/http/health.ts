@@ -1,0 +1,32 @@
+import type { FastifyReply } from 'fastify'
+import { failure } from '../errors.ts'
+import type { Readiness } from '../inference/readiness.ts'
+import type { App } from './app.ts'
+import { sendJson } from './json.ts'
+
+export interface HealthRoutes {
+  readonly readiness: Readiness
+  /** Whether everybody may know which models there are, and how they are. */
+  readonly isDetailed: boolean
+}
+
+/**
+ * What a platform asks before it sends requests, or starts the server anew: https://kubernetes.io/docs/concepts/
+ * configuration/liveness-readiness-startup-probes/. Probes have no keys, so none is needed here.
+ */
+export function addHealthRoutes(app: App, { readiness, isDetailed }: HealthRoutes): void {
+  get(app, '/health/live', reply => sendJson(reply, { live: true }))
+  get(app, '/health/ready', reply => {
+    const { reasons, models, ...state } = readiness.report()
+    return sendJson(reply, isDetailed ? { ...state, reasons, models } : state, state.ready ? 200 : 503)
+  })
+}
+
+function get(app: App, url: string, answer: (reply: FastifyReply) => unknown): void {
+  app.route({ method: ['GET', 'HEAD'], url, handler: (_request, reply) => answer(reply) })
+  app.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, handler: refuseMethod })
+}
+
+function refuseMethod(): never {
+  throw failure('METHOD_NOT_ALLOWED')
+}
