@@ -23,6 +23,7 @@ export async function announce({ server, version, config, logger, io }: Announce
       sconce: version,
       node: process.version,
       addresses: server.addresses,
+      grpc: server.grpc,
       cpu: server.cpu,
       models: server.registry.all().map(modelFacts),
       refused: server.refused,
