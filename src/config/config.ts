@@ -50,12 +50,15 @@ export function toConfig(v: Values) {
   }
 }
 
+const DOCS_PAGE = { auto: 'by address', true: 'always', false: 'never' } as const
+
 function listeners(v: Values) {
   return {
     inference: v.inference_address,
     management: v.management_address,
     metrics: v.metrics_address,
     isMetricsServed: v.enable_metrics_api,
+    docsPage: DOCS_PAGE[v.enable_docs_page],
     maxRequestBytes: v.max_request_size,
     maxResponseBytes: v.max_response_size,
     cors: { origin: v.cors_allowed_origin, methods: v.cors_allowed_methods, headers: v.cors_allowed_headers },

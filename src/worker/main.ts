@@ -15,7 +15,8 @@ const MAX_FRAME_BYTES = 2 ** 32 - 1
 const wire = new Socket({ fd: 3, readable: true, writable: true })
 const reader = new FrameReader<ToWorker>(MAX_FRAME_BYTES)
 let host: Host | undefined
-let queue = Promise.resolve()
+/** Settles when the model is loaded and every batch that came was answered. */
+let idle: Promise<unknown> = Promise.resolve()
 
 // Ctrl-C in a terminal reaches the whole process group: the server decides when its workers end.
 process.on('SIGINT', () => {})
@@ -23,24 +24,24 @@ process.on('SIGTERM', () => {})
 // By default this signal opens the inspector.
 process.on('SIGUSR1', () => {})
 wire.on('data', (chunk: Buffer) => {
-  for (const message of reader.push(chunk)) queue = queue.then(() => take(message))
+  for (const message of reader.push(chunk)) take(message)
 })
 // Without its server a worker is nothing.
 wire.on('close', () => process.exit(0))
 wire.on('error', () => process.exit(0))
 
-async function take(message: ToWorker): Promise<void> {
-  switch (message.type) {
-    case 'load':
-      return load(message.order)
-    case 'run': {
-      if (host === undefined) throw new Error('A run came before the load.')
-      const result = await host.run(message.verb, message.items)
-      return send({ type: 'done', batch: message.batch, ...result })
-    }
-    case 'stop':
-      wire.end(() => process.exit(0))
-  }
+function take(message: ToWorker): void {
+  const before = idle
+  if (message.type === 'load') idle = load(message.order)
+  // A batch starts before the one ahead of it has ended: the host has its session run them in order.
+  else if (message.type === 'run') idle = Promise.all([before, run(message)])
+  else void before.then(() => wire.end(() => process.exit(0)))
+}
+
+async function run({ batch, verb, items }: Extract<ToWorker, { type: 'run' }>): Promise<void> {
+  if (host === undefined) throw new Error('A run came before the load.')
+  const result = await host.run(verb, items)
+  send({ type: 'done', batch, ...result })
 }
 
 async function load(order: LoadOrder): Promise<void> {
