@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
 import { findModel, RAW_INPUT } from '../inference/model-metadata.ts'
 import { countElements, makeTensor, packBytes } from '../inference/infer-input.ts'
-import { readTimeoutMs } from '../inference/infer-parameters.ts'
+import { readPriority, readTimeoutMs } from '../inference/infer-parameters.ts'
 import type { Predictor } from '../inference/predictor.ts'
 import type { Registry } from '../models/registry.ts'
 import { DATATYPES, datatypeOf, type WireTensor } from '../runtime/datatype.ts'
@@ -53,7 +53,8 @@ export async function inferOverHttp(options: InferOptions, exchange: InferExchan
     outputs: [...wanted.keys()],
     classes: new Map(outputs.map(({ name, classes }) => [name, classes])),
     isGone: clientGone(request),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    timeoutMs,
+    priority: readPriority(asked.parameters),
   })
   const { pieces, headerLength } = writeInferResponse(inference, {
     id: asked.id,
