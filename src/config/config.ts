@@ -121,6 +121,8 @@ function workers(v: Values) {
     unregisterTimeoutMs: v.unregister_model_timeout * MS_PER_SECOND,
     /** Requests for each model version. */
     queueSize: v.job_queue_size,
+    /** What they may have together. */
+    queueBytes: v.job_queue_bytes,
     firstNumber: v.initial_worker_port,
     /** Variables whose whole name matches are not passed to workers; undefined: all are. */
     hiddenVariables: v.blacklist_env_vars || undefined,

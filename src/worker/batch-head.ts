@@ -35,7 +35,7 @@ type PackedRun = Omit<Run, 'items'> & {
 type PackedDone = Omit<Done, 'answers'> & { readonly answers: readonly PackedAnswer[] }
 
 /** What JSON is made of; the byte arrays are appended to `tail`, in the order in which `unpack` takes them. */
-export function pack(message: Message, tail: Uint8Array[]): unknown {
+export function pack(message: Message, tail: Uint8Array[]): object {
   const put = (bytes: Uint8Array): number => {
     tail.push(bytes)
     return bytes.length

@@ -5,25 +5,40 @@
  *   u32 LE  length of the head
  *   head    the message as JSON, its batch packed as batch-head.ts has it; each byte array in it is replaced by its
  *           length. Spaces fill it up to a multiple of 8, so that the first byte array is aligned for elements of any type
- *   tail    the byte arrays, one after the other, in the order of the head
+ *   tail    the byte arrays, one after the other, in the order of the head; where the head has a `payload`, they lie in
+ *           the payload file instead (payload-file.ts)
  *
  * Decoding copies each byte once, into a buffer of the frame's own; the byte arrays of the message are views of it.
  */
 import { pack, unpack, type Message } from './batch-head.ts'
+import type { PayloadFile } from './payload-file.ts'
 
 const PREFIX_BYTES = 8
 const ALIGNMENT = 8
 /** Up to here it costs less to copy a frame into one piece than to hand many to the system. */
 const ONE_PIECE_BYTES = 64 * 1024
 
-/** The pieces of one frame, for `cork`, `write` each, `uncork`: one for a small frame, the payloads as they are else. */
-export function encode(message: Message): Uint8Array[] {
+/** From here on a payload file is worth its system calls. */
+const FILE_BYTES = 128 * 1024
+
+/**
+ * The pieces of one frame, for `cork`, `write` each, `uncork`: one for a small frame, the payloads as they are for a
+ * larger one; those of a large one go into the payload file, where there is one.
+ */
+export function encode(message: Message, file?: PayloadFile): Uint8Array[] {
   const tail: Uint8Array[] = []
-  const text = JSON.stringify(pack(message, tail))
-  const textBytes = Buffer.byteLength(text)
-  const headBytes = Math.ceil(textBytes / ALIGNMENT) * ALIGNMENT
+  const head = pack(message, tail)
   let tailBytes = 0
   for (const bytes of tail) tailBytes += bytes.length
+  const isLarge = tailBytes >= FILE_BYTES && 'batch' in message
+  const payload = isLarge ? file?.write(message.batch, tail, tailBytes) : undefined
+  return payload === undefined ? print(head, tail, tailBytes) : print({ ...head, payload }, [], 0)
+}
+
+function print(head: object, tail: readonly Uint8Array[], tailBytes: number): Uint8Array[] {
+  const text = JSON.stringify(head)
+  const textBytes = Buffer.byteLength(text)
+  const headBytes = Math.ceil(textBytes / ALIGNMENT) * ALIGNMENT
   const isOnePiece = headBytes + tailBytes <= ONE_PIECE_BYTES
   const start = PREFIX_BYTES + headBytes
   const buffer = Buffer.allocUnsafe(isOnePiece ? start + tailBytes : start)
@@ -54,8 +69,11 @@ export class FrameReader<M extends Message> {
   #body: Buffer | undefined
   #bodyLength = 0
 
-  constructor(maxBytes: number) {
+  readonly #file: PayloadFile | undefined
+
+  constructor(maxBytes: number, file?: PayloadFile) {
     this.maxBytes = maxBytes
+    this.#file = file
   }
 
   /** The messages that `chunk` completes. Throws FrameError. */
@@ -96,6 +114,14 @@ export class FrameReader<M extends Message> {
     return Buffer.allocUnsafe(size)
   }
 
+  #readFile(place: unknown): Buffer {
+    const { at, bytes } = Object(place) as Partial<Record<'at' | 'bytes', unknown>>
+    if (this.#file === undefined || !isLength(at) || !isLength(bytes) || bytes > this.maxBytes) {
+      throw new FrameError(`a payload of ${String(bytes)} bytes in a file; the limit is ${this.maxBytes}`)
+    }
+    return this.#file.read({ at, bytes })
+  }
+
   #finish(body: Buffer): M {
     const headLength = this.#prefix.readUInt32LE(4)
     this.#body = undefined
@@ -103,8 +129,10 @@ export class FrameReader<M extends Message> {
     this.#prefixLength = 0
     try {
       // The other side is our own code behind the same types; what a hostile one could send is checked by use.
-      const head: unknown = JSON.parse(body.toString('utf8', 0, headLength))
-      return unpack(head, views(body, headLength)) as M
+      const head = JSON.parse(body.toString('utf8', 0, headLength)) as { payload?: unknown }
+      const { payload, ...message } = head
+      if (payload === undefined) return unpack(message, views(body, headLength)) as M
+      return unpack(message, views(this.#readFile(payload), 0)) as M
     } catch (error) {
       throw error instanceof FrameError
         ? error

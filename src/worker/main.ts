@@ -1,11 +1,13 @@
 /**
- * The worker's program: hosts one handler and speaks frames over file descriptor 3. Standard output and error are
+ * The worker's program: hosts one handler and speaks frames over file descriptor 3, with a payload file on 4 where its
+ * argument says so. Standard output and error are
  * the handler's own; the server turns them into log lines.
  */
 import { Socket } from 'node:net'
 import { toWorkerFailure } from './failures.ts'
 import { encode, FrameReader } from './framing.ts'
 import { openHost, type Host } from './host.ts'
+import { PAYLOAD_FILE, PayloadFile } from './payload-file.ts'
 import { plainFields } from './plain-fields.ts'
 import type { FromWorker, LoadOrder, ToWorker } from './protocol.ts'
 
@@ -13,7 +15,8 @@ import type { FromWorker, LoadOrder, ToWorker } from './protocol.ts'
 const MAX_FRAME_BYTES = 2 ** 32 - 1
 
 const wire = new Socket({ fd: 3, readable: true, writable: true })
-const reader = new FrameReader<ToWorker>(MAX_FRAME_BYTES)
+const file = process.argv[2] === PAYLOAD_FILE ? new PayloadFile(4, 'worker') : undefined
+const reader = new FrameReader<ToWorker>(MAX_FRAME_BYTES, file)
 let host: Host | undefined
 /** Settles when the model is loaded and every batch that came was answered. */
 let idle: Promise<unknown> = Promise.resolve()
@@ -58,7 +61,7 @@ async function load(order: LoadOrder): Promise<void> {
 }
 
 function send(message: FromWorker): void {
-  const pieces = encode(message) // It may throw, and must not leave the wire corked.
+  const pieces = encode(message, file) // It may throw, and must not leave the wire corked.
   wire.cork()
   for (const piece of pieces) wire.write(piece)
   wire.uncork()

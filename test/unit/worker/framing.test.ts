@@ -47,7 +47,7 @@ function randomMessage(random: () => number): Message {
 test.each([1, 2, 3, 4, 5, 6, 7, 8])('messages survive being cut into chunks of any size (seed %i)', seed => {
   const random = seeded(seed)
   const messages = Array.from({ length: 60 }, () => randomMessage(random))
-  const stream = Buffer.concat(messages.flatMap(encode))
+  const stream = Buffer.concat(messages.flatMap(message => encode(message)))
   const reader = new FrameReader<Message>(2 ** 20)
   const received: Message[] = []
   for (let at = 0; at < stream.length;) {
