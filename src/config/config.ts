@@ -14,10 +14,7 @@ const MS_PER_MINUTE = 60_000
 export function toConfig(v: Values) {
   return {
     listeners: listeners(v),
-    limits: {
-      drainGraceMs: v.drain_grace * MS_PER_SECOND,
-      drainTimeoutMs: v.drain_timeout * MS_PER_SECOND,
-    },
+    limits: limits(v),
     grpc: {
       isServed: v.enable_grpc,
       inference: grpcListener(v, 'inference'),
@@ -62,6 +59,19 @@ function listeners(v: Values) {
     maxRequestBytes: v.max_request_size,
     maxResponseBytes: v.max_response_size,
     cors: { origin: v.cors_allowed_origin, methods: v.cors_allowed_methods, headers: v.cors_allowed_headers },
+  }
+}
+
+function limits(v: Values) {
+  return {
+    /** 0: a share of what there is. */
+    inflightBytes: v.max_inflight_bytes,
+    connections: v.max_connections,
+    requestTimeoutMs: v.request_timeout * MS_PER_SECOND,
+    clientTimeoutMs: v.client_timeout * MS_PER_SECOND,
+    minRequestBytesPerS: v.min_request_rate,
+    drainGraceMs: v.drain_grace * MS_PER_SECOND,
+    drainTimeoutMs: v.drain_timeout * MS_PER_SECOND,
   }
 }
 
