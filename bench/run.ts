@@ -1,5 +1,6 @@
 /** `npm run bench -- [NAME...] [--json] [--quick]`: runs the named benchmarks, or all; progress goes to standard error. */
 import { parseArgs } from 'node:util'
+import { bench as grpc } from './grpc.ts'
 import { bench as hop } from './hop.ts'
 import { bench as importing } from './import.ts'
 import { bench as http } from './http.ts'
@@ -9,7 +10,7 @@ import { describeMachine, showMachine } from './support/machine.ts'
 import { showTable } from './support/table.ts'
 import type { Bench, BenchOptions, Report } from './support/bench.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { http, latency, hop, oip, import: importing }
+const BENCHES: Readonly<Record<string, Bench>> = { http, latency, hop, oip, grpc, import: importing }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -10,6 +10,8 @@ import { FILES } from './models.ts'
 export interface RunningServer {
   readonly pid: number
   readonly port: number
+  /** Of the inference services, where the server has them. */
+  readonly grpcPort?: number
   stop(): Promise<void>
 }
 
@@ -44,6 +46,8 @@ export async function startSconceWith(
     ...more,
     'job_queue_size=1000',
     'inference_address=http://127.0.0.1:0',
+    'grpc_inference_port=0',
+    'grpc_management_port=0',
     ...['management', 'metrics'].map(api => `${api}_address=unix:${join(folder, api)}`),
     'log_format=json',
   ]
@@ -56,42 +60,50 @@ export async function startSconceWith(
 /** A bare Fastify that sends back the bytes it gets. */
 export async function startByteEcho(): Promise<RunningServer> {
   const program = fileURLToPath(new URL('byte-echo-program.ts', import.meta.url))
-  return untilUp(
-    start([program]),
-    line => line,
-    async () => {},
-  )
+  return untilUp(start([program]), toAddresses, async () => {})
+}
+
+/** A bare grpc-js that sends back the bytes of a message. */
+export async function startGrpcEcho(): Promise<RunningServer> {
+  const program = fileURLToPath(new URL('grpc-echo-program.ts', import.meta.url))
+  return untilUp(start([program]), toAddresses, async () => {})
 }
 
 /** The reference. `answers` is by path. */
 export async function startEcho(answers: Readonly<Record<string, string>>): Promise<RunningServer> {
   const program = fileURLToPath(new URL('echo-program.ts', import.meta.url))
   const child = start([program, JSON.stringify(answers)])
-  return untilUp(
-    child,
-    line => line,
-    async () => {},
-  )
+  return untilUp(child, toAddresses, async () => {})
 }
 
 function start(args: string[]): ChildProcess {
   return spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
+interface Addresses {
+  readonly inference: string
+  /** `127.0.0.1:7070` */
+  readonly grpc?: string
+}
+
+/** The echo servers print nothing else. */
+const toAddresses = (line: string): Addresses => ({ inference: line })
+
 /** The line that says that all models are up has the addresses. */
-function addressOfSconce(line: string): string | undefined {
+function addressOfSconce(line: string): Addresses | undefined {
   if (!line.includes('"Sconce is up"')) return undefined
-  const { addresses, models } = JSON.parse(line) as {
+  const { addresses, grpc, models } = JSON.parse(line) as {
     addresses: { inference: string }
+    grpc?: { inference: string }
     models: { name: string; state: string; reason: string }[]
   }
   const broken = models.find(({ state }) => state !== 'ready')
   if (broken !== undefined) throw new Error(`Model ${broken.name} is ${broken.state}: ${broken.reason}`)
-  return addresses.inference
+  return { inference: addresses.inference, ...(grpc === undefined ? {} : { grpc: grpc.inference }) }
 }
 
 /** What `find` makes of the first line that it makes something of. Later output is read and forgotten. */
-async function firstLine(child: ChildProcess, find: (line: string) => string | undefined): Promise<string> {
+async function firstLine<T>(child: ChildProcess, find: (line: string) => T | undefined): Promise<T> {
   const { stdout } = child
   if (stdout === null) throw new Error('The server was started with a pipe for its standard output')
   const lines = createInterface({ input: stdout })
@@ -110,7 +122,7 @@ async function firstLine(child: ChildProcess, find: (line: string) => string | u
 /** Waits for the server's address; where it does not come, nothing of the server is left. */
 async function untilUp(
   child: ChildProcess,
-  findAddress: (line: string) => string | undefined,
+  findAddresses: (line: string) => Addresses | undefined,
   cleanUp: () => Promise<void>,
 ): Promise<RunningServer> {
   const { pid } = child
@@ -128,9 +140,10 @@ async function untilUp(
   }
   const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS)
   try {
-    const address = await firstLine(child, findAddress)
+    const { inference, grpc } = await firstLine(child, findAddresses)
     if (pid === undefined) throw new Error('A server that gave its address has a process')
-    return { pid, port: Number(new URL(address).port), stop }
+    const port = portOf(inference)
+    return { pid, port, ...(grpc === undefined ? {} : { grpcPort: portOf(`http://${grpc}`) }), stop }
   } catch (error) {
     await stop()
     throw error
@@ -138,3 +151,5 @@ async function untilUp(
     clearTimeout(timer)
   }
 }
+
+const portOf = (url: string) => Number(new URL(url).port)

@@ -46,7 +46,7 @@ function makeCase(title: string, model: string, body: Body): TensorCase {
   return { title, model, ...body }
 }
 
-function binaryBody(head: object, values: Float32Array): Body {
+export function binaryBody(head: object, values: Float32Array): Body {
   const input = { ...head, parameters: { binary_data_size: values.byteLength } }
   const json = Buffer.from(JSON.stringify({ inputs: [input], parameters: { binary_data_output: true } }))
   return {

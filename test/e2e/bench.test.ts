@@ -20,6 +20,6 @@ test('a quick benchmark of the hop prints the machine and a ratio for each size'
 test('a benchmark that does not exist is refused with the names of those that do', () => {
   const { stderr, status } = spawnSync(process.execPath, [program, 'hopp'], { encoding: 'utf8' })
 
-  expect(stderr).toBe('There is no benchmark "hopp"; there are http, latency, hop, oip, import.\n')
+  expect(stderr).toBe('There is no benchmark "hopp"; there are http, latency, hop, oip, grpc, import.\n')
   expect(status).toBe(2)
 })
