@@ -1,4 +1,4 @@
-import type { Bench, BenchOptions, Report } from './support/bench.ts'
+import { byLength, type Bench, type BenchOptions, type Report } from './support/bench.ts'
 import { readCpu } from './support/cpu.ts'
 import { openForkWay, openSocketWay, type Way } from './support/hop-ways.ts'
 import { measureRounds, pick, ratios, showRounds, ROUNDS_NOTE, type Rounds } from './support/rounds.ts'
@@ -10,8 +10,7 @@ const SIZES = [
 ]
 const IN_FLIGHT = 8
 const ROUNDS = 9
-const BLOCK_MS = 1000
-const QUICK_BLOCK_MS = 200
+const BLOCK_MS = { quick: 100, medium: 1000, long: 1000 }
 const OURS = 'socket pair'
 const THEIRS = 'fork messages'
 
@@ -27,7 +26,7 @@ export const bench: Bench = {
   question: 'What does the way from the server to a worker and back cost?',
   against:
     `messages of child_process.fork (serialization: advanced) with the same content; ${IN_FLIGHT} in flight, blocks of ` +
-    `${BLOCK_MS / 1000} s in turns, medians of the ratios within each round (lowest..highest)`,
+    'a second in turns, medians of the ratios within each round (lowest..highest)',
   async run(options): Promise<Report> {
     const rows: string[][] = []
     const results: unknown[] = []
@@ -60,7 +59,7 @@ async function measureSize(size: (typeof SIZES)[number], options: BenchOptions):
   const measure = (name: string): Promise<Block> => {
     const one = trips.get(name)
     if (one === undefined) throw new Error(`There is no way called ${name}`)
-    return one.run(options.isQuick ? QUICK_BLOCK_MS : BLOCK_MS)
+    return one.run(byLength(options, BLOCK_MS))
   }
   try {
     for (const name of ways.keys()) await measure(name) // The first block of each warms it up.

@@ -1,20 +1,23 @@
-import { readCpu } from './support/cpu.ts'
-import type { Bench, BenchOptions, Table } from './support/bench.ts'
-import type { LoadResult } from './support/load.ts'
+import { byLength, type Bench, type BenchOptions, type Report, type Table } from './support/bench.ts'
+import { figureCells, figureColumns, figureResults, type Figure } from './support/figures.ts'
+import { peakMb } from './support/memory.ts'
 import { DIGITS, FRAUD, type BenchModel } from './support/models.ts'
-import { measureRounds, pick, ratios, showRounds, ROUNDS_NOTE, type Rounds } from './support/rounds.ts'
-import { REFERENCE, runLoad, serverOf, withParts, type Parts, type Target } from './support/parts.ts'
-import { median, showNumber, showSpread, spread } from './support/statistics.ts'
+import {
+  closed,
+  pidOf,
+  REFERENCE,
+  RIVAL,
+  runLoad,
+  withParts,
+  type Block,
+  type Parts,
+} from './support/parts.ts'
+import { measureRounds, ROUNDS_NOTE } from './support/rounds.ts'
+import { showNumber } from './support/statistics.ts'
 
-const CONCURRENCIES = [1, 8, 32, 128]
 const ROUNDS = 7
-const BLOCK_MS = 2000
-const QUICK_BLOCK_MS = 300
-
-interface Block extends LoadResult {
-  /** Microseconds of processor time per request, of the server and its workers. */
-  readonly cpuUs: number
-}
+const BLOCK_MS = { quick: 200, medium: 1200, long: 2000 }
+const CONCURRENCIES = { quick: [8], medium: [1, 32, 128], long: [1, 8, 32, 128] }
 
 interface Case {
   readonly model: BenchModel
@@ -31,119 +34,80 @@ export const bench: Bench = {
   question: 'How does Sconce compare over HTTP with a server that has no model at all?',
   against:
     'a bare Fastify on the same machine at the same time that takes the same bodies (JSON is parsed) and gives the ' +
-    `same answers; blocks of ${BLOCK_MS / 1000} s in turns, medians of the ratios within each round (lowest..highest)`,
-  run: options => withParts(parts => measureAll(parts, options)),
+    'same answers; blocks of a second or two in turns, medians of the ratios within each round (lowest..highest)',
+  run: options => withParts(options, parts => measureAll(parts, options)),
 }
 
-async function measureAll(parts: Parts, options: BenchOptions) {
+const FIGURES: readonly Figure<Block>[] = [
+  { key: 'perSecond', title: 'requests/s', of: block => block.perSecond },
+  { key: 'p50Ms', title: 'p50 ms', digits: 2, of: block => block.p50Us / 1000 },
+  { key: 'p99Ms', title: 'p99 ms', digits: 2, of: block => block.p99Us / 1000 },
+  { key: 'cpuUs', title: 'cpu us', of: block => block.cpuUs },
+  { key: 'serverUs', title: 'server', compare: 'none', of: block => block.serverUs },
+  { key: 'workersUs', title: 'workers', compare: 'none', of: block => block.workersUs },
+  { key: 'clientCores', title: 'client', digits: 2, compare: 'none', of: block => block.clientCores },
+]
+
+async function measureAll(parts: Parts, options: BenchOptions): Promise<Report> {
   const tables: Table[] = []
   const results: unknown[] = []
   for (const one of CASES) {
-    const rows: string[][] = []
-    for (const name of [...one.served, REFERENCE]) await warm(parts, one.model, name, options)
-    for (const connections of options.isQuick ? [8] : CONCURRENCIES) {
-      const measured = await measureRounds<Block>({
-        ...options,
-        title: `http ${one.model.name}, ${connections} in flight`,
-        names: [...one.served, REFERENCE],
-        rounds: ROUNDS,
-        measure: name => measureBlock(parts, { model: one.model, name, connections }, blockMs(options)),
-      })
-      rows.push(...showCase(one, connections, measured))
-      results.push(...resultsOf(one, connections, measured))
-    }
-    tables.push({ title: titleOf(one.model), columns: COLUMNS, rows })
+    const { rows, found } = await measureCase(parts, one, options)
+    tables.push({ title: await titleOf(parts, one.model), columns: COLUMNS, rows })
+    results.push(...found)
   }
-  const notes = [
-    'cpu is processor time per request of the server and its workers; x is the ratio to echo, median (lowest..highest).',
-    'fraud runs one request at a time per worker (the default); fraud_batched and digits run up to 32 that wait together.',
-    'client is what the load generator, one process beside the servers, used of a core: near 1.0 it is what limits the ' +
-      'requests/s of its row, and only cpu can be compared.',
-    ROUNDS_NOTE,
-  ]
-  return { tables, notes, results }
-}
-
-const COLUMNS = [
-  'served',
-  'in flight',
-  'requests/s',
-  'x',
-  'p50 ms',
-  'x',
-  'p99 ms',
-  'x',
-  'cpu us',
-  'x',
-  'client',
-  'rounds',
-]
-
-const FIGURES: readonly {
-  readonly key: 'perSecond' | 'p50Us' | 'p99Us' | 'cpuUs'
-  readonly show: (value: number) => string
-}[] = [
-  { key: 'perSecond', show: value => showNumber(value) },
-  { key: 'p50Us', show: value => showNumber(value / 1000, 2) },
-  { key: 'p99Us', show: value => showNumber(value / 1000, 2) },
-  { key: 'cpuUs', show: value => showNumber(value) },
-]
-
-function titleOf({ name, contentType, body }: BenchModel): string {
-  return `${name}: ${contentType}, ${body.length} bytes`
-}
-
-function showCase({ served }: Case, connections: number, measured: Rounds<Block>): string[][] {
-  return [...served, REFERENCE].map(name => {
-    const cells = FIGURES.flatMap(({ key, show }) => [
-      show(median(pick(measured, name, block => block[key]))),
-      name === REFERENCE ? '' : showSpread(spread(ratios(measured, [name, REFERENCE], block => block[key]))),
-    ])
-    const client = median(pick(measured, name, block => block.clientCores)).toFixed(2)
-    return [name, String(connections), ...cells, client, name === REFERENCE ? '' : showRounds(measured)]
+  const peaks = namesOf(parts, ['sconce']).map(name => {
+    const pid = pidOf(parts, { model: FRAUD, name })
+    return { name, peakMb: pid === undefined ? Number.NaN : peakMb(pid) }
   })
+  return { tables, notes: [...NOTES, peakNote(peaks)], results: { cases: results, peaks } }
 }
 
-function resultsOf({ model, served }: Case, connections: number, measured: Rounds<Block>): unknown[] {
-  const { dropped, noisy, rounds } = measured
-  return served.map(name => ({
-    model: model.name,
-    served: name,
-    connections,
-    rounds: rounds.length,
-    dropped,
-    noisy,
-    clientCores: {
-      sconce: median(pick(measured, name, block => block.clientCores)),
-      echo: median(pick(measured, REFERENCE, block => block.clientCores)),
-    },
-    ...Object.fromEntries(
-      FIGURES.map(({ key }) => [
-        key,
-        {
-          sconce: median(pick(measured, name, block => block[key])),
-          echo: median(pick(measured, REFERENCE, block => block[key])),
-          ratio: spread(ratios(measured, [name, REFERENCE], block => block[key])),
-        },
-      ]),
-    ),
-  }))
-}
+const COLUMNS = ['served', 'in flight', ...figureColumns(FIGURES)]
 
-function blockMs({ isQuick }: BenchOptions): number {
-  return isQuick ? QUICK_BLOCK_MS : BLOCK_MS
-}
+const NOTES = [
+  'cpu is processor time per request in microseconds (the same number of milliseconds per 1,000 requests), of the ' +
+    'server and its workers; server and workers are its two parts. x is the ratio to echo, median (lowest..highest).',
+  'fraud runs one request at a time per worker (the default); fraud_batched runs up to 32 that wait together.',
+  'client is what the load generator, one process beside the servers, used of a core: near 1.0 it is what limits the ' +
+    'requests/s of its row, and only cpu can be compared.',
+  ROUNDS_NOTE,
+]
 
-async function warm(parts: Parts, model: BenchModel, name: string, options: BenchOptions): Promise<void> {
-  for (let count = 0; count < (options.isQuick ? 1 : 2); count++) {
-    await measureBlock(parts, { model, name, connections: 32 }, blockMs(options))
+async function measureCase(parts: Parts, { model, served }: Case, options: BenchOptions) {
+  const rows: string[][] = []
+  const found: unknown[] = []
+  const names = namesOf(parts, served)
+  const durationMs = byLength(options, BLOCK_MS)
+  for (const name of names) await runLoad(parts, { model, name }, { arrivals: closed(32), durationMs }) // Warms up.
+  for (const connections of byLength(options, CONCURRENCIES)) {
+    const measured = await measureRounds({
+      ...options,
+      title: `http ${model.name}, ${connections} in flight`,
+      names,
+      rounds: ROUNDS,
+      measure: name => runLoad(parts, { model, name }, { arrivals: closed(connections), durationMs }),
+    })
+    for (const name of names) {
+      const pair = { name, reference: REFERENCE }
+      rows.push([name, String(connections), ...figureCells(measured, FIGURES, pair)])
+      if (name !== REFERENCE)
+        found.push({ model: model.name, connections, ...figureResults(measured, FIGURES, pair) })
+    }
   }
+  return { rows, found }
 }
 
-async function measureBlock(parts: Parts, target: Target, durationMs: number): Promise<Block> {
-  const { pid } = serverOf(parts, target)
-  const before = readCpu()
-  const result = await runLoad(parts, target, durationMs)
-  const cpuMs = readCpu().treeMs(pid) - before.treeMs(pid)
-  return { ...result, cpuUs: (cpuMs * 1000) / result.requests }
+function namesOf({ rival }: Parts, served: readonly string[]): string[] {
+  return [...served, ...(rival === undefined ? [] : [RIVAL]), REFERENCE]
+}
+
+async function titleOf({ door }: Parts, model: BenchModel): Promise<string> {
+  const { contentType, body } = await door.requestOf(model)
+  return `${model.name}: ${door.path}, ${contentType}, ${body.length} bytes`
+}
+
+function peakNote(peaks: readonly { readonly name: string; readonly peakMb: number }[]): string {
+  const shown = peaks.map(peak => `${peak.name} ${showNumber(peak.peakMb)} MB`)
+  return `Most memory held (resident, of each process of a server, added up): ${shown.join(', ')}.`
 }

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { importTorchScript } from '../src/importer/import.ts'
 import { parseInputFlag } from '../src/importer/inputs.ts'
-import type { Bench, Report } from './support/bench.ts'
+import { byLength, type Bench, type Report } from './support/bench.ts'
 import { median, showNumber } from './support/statistics.ts'
 
 const MODELS = [
@@ -12,11 +12,11 @@ const MODELS = [
   { file: 'test/fixtures/sentiment/sentiment_transformer.pt', input: 'tokens=int64[batch,length]' },
   { file: 'test/fixtures/torchscript/tiny_resnet/tiny_resnet.pt', input: 'image=float32[batch,3,64,64]' },
 ]
-const ROUNDS = 15
+const ROUNDS = { quick: 3, medium: 15, long: 15 }
 
 export const bench: Bench = {
   question: 'How long does it take to turn a PyTorch file into an ONNX file?',
-  against: `reading the same file in the same minutes; medians of ${ROUNDS} rounds, the first left out`,
+  against: `reading the same file in the same minutes; medians of ${ROUNDS.long} rounds, the first left out`,
   async run(options): Promise<Report> {
     const folder = await mkdtemp(join(tmpdir(), 'bench-import-'))
     const rows: string[][] = []
@@ -24,7 +24,7 @@ export const bench: Bench = {
       for (const { file, input } of modelsToMeasure()) {
         const measured = await measure(file, input, {
           target: join(folder, 'model.onnx'),
-          rounds: options.isQuick ? 3 : ROUNDS,
+          rounds: byLength(options, ROUNDS),
         })
         options.say(`${basename(file)}: ${showNumber(measured.importMs, 1)} ms`)
         const size = (await stat(file)).size / 1e6

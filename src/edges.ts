@@ -1,5 +1,7 @@
 /** The edges of the server: the APIs over HTTP and gRPC, built together because they share keys and models. */
+import { ByteBudget } from './byte-budget.ts'
 import type { Config } from './config/config.ts'
+import { readOpenFilesLimit } from './config/open-files.ts'
 import { startGrpc, type GrpcEdge } from './grpc/edge.ts'
 import { Access } from './http/access.ts'
 import type { App } from './http/app.ts'
@@ -21,8 +23,12 @@ import { Management } from './models/management.ts'
 import type { ModelOperations } from './models/operations.ts'
 import type { Registry } from './models/registry.ts'
 import type { Repository } from './models/repository.ts'
+import { totalMemoryBytes } from './pool/worker-program.ts'
 import type { Logger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+
+/** Of all memory, what bodies of requests and answers may take where nothing else is said. */
+const INFLIGHT_SHARE = 1 / 8
 
 export interface EdgeOptions {
   readonly config: Config
@@ -59,10 +65,12 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
   const { config, logger, version } = options
   const { grpc: listeners, security, models } = config
   const access = makeAccess(config)
+  const budget = new ByteBudget(config.limits.inflightBytes || totalMemoryBytes() * INFLIGHT_SHARE)
+  warnOfFewFiles(config, logger)
   const { message, isGrave = false } = access.describe() ?? {}
   if (message !== undefined) logger[isGrave ? 'warn' : 'info'](message)
   const management = new Management(parts.registry, parts.operations)
-  const doors = makeDoors(options, { ...parts, management, access, tls: await readTls(config) })
+  const doors = makeDoors(options, { ...parts, management, access, budget, tls: await readTls(config) })
   const { certificateFile = '', privateKeyFile = '' } = security
   const isEncrypted = listeners.isServed && security.isGrpcEncrypted
   const tls = isEncrypted ? await readPem(certificateFile, privateKeyFile) : undefined
@@ -78,6 +86,7 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
           logger,
           management,
           maxRequestSize: config.listeners.maxRequestBytes,
+          budget,
           maxResponseSize: config.listeners.maxResponseBytes,
           isRegistrationEnabled: models.isRegistrationEnabled,
           drainMs: config.limits.drainTimeoutMs,
@@ -98,6 +107,16 @@ function identityOf({ openInference }: Config, version: string) {
   return { name: serverName, version: serverVersion, extensions: EXTENSIONS }
 }
 
+/** Where the system gives fewer file descriptors, connections fail before max_connections are there. */
+function warnOfFewFiles({ limits }: Config, logger: Logger): void {
+  const openFiles = readOpenFilesLimit() ?? Infinity
+  if (openFiles >= limits.connections) return
+  logger.warn('The system lets this process have fewer open files than max_connections: raise its limit', {
+    openFiles,
+    maxConnections: limits.connections,
+  })
+}
+
 function makeAccess({ listeners, security, grpc }: Config): Access {
   return new Access({
     tokens: security.tokens,
@@ -111,6 +130,7 @@ function makeAccess({ listeners, security, grpc }: Config): Access {
 }
 
 interface DoorParts extends Omit<EdgeParts, 'operations'> {
+  readonly budget: ByteBudget
   readonly management: Management
   readonly access: Access
   readonly tls: TlsKeys | undefined
@@ -118,11 +138,19 @@ interface DoorParts extends Omit<EdgeParts, 'operations'> {
 
 /** The three HTTP APIs. */
 function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): Doors {
-  const { predictor, registry, readiness, repository, management, metrics, settings, tls, access } = parts
+  const { predictor, registry, readiness, repository, management, metrics, settings, tls, access, budget } =
+    parts
   const { listeners, limits, models } = config
   const app = {
     logger,
     maxRequestSize: listeners.maxRequestBytes,
+    limits: {
+      connections: limits.connections,
+      requestTimeoutMs: limits.requestTimeoutMs,
+      clientTimeoutMs: limits.clientTimeoutMs,
+      minRequestBytesPerS: limits.minRequestBytesPerS,
+    },
+    budget,
     draining: readiness.draining,
     cors: corsHeaders(listeners.cors),
     countResponse: (status: number) => metrics.countResponse(status),

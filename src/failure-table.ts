@@ -76,6 +76,13 @@ export const failureTable = {
     type: 'RequestEntityTooLargeException',
     text: () => 'The request is larger than max_request_size.',
   },
+  /** Also what a connection gets that does not send its header in time. */
+  REQUEST_TOO_SLOW: {
+    http: 408,
+    grpc: 4,
+    type: 'RequestTimeoutException',
+    text: () => 'The request did not arrive in time.',
+  },
   UNSUPPORTED_ENCODING: {
     http: 415,
     grpc: 12,
@@ -94,6 +101,12 @@ export const failureTable = {
   // The server cannot take it now.
   NO_WORKER: { http: 503, grpc: 14, type: 'ServiceUnavailableException', text: noWorker },
   QUEUE_FULL: { http: 503, grpc: 8, type: 'ServiceUnavailableException', text: noWorker },
+  TOO_MUCH_IN_FLIGHT: {
+    http: 503,
+    grpc: 8,
+    type: 'ServiceUnavailableException',
+    text: () => 'The server holds as many bytes of requests and answers as it may; retry later.',
+  },
   /** The time that the client itself had set. */
   DEADLINE_PASSED: {
     http: 504,

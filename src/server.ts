@@ -9,11 +9,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openPatterns, sweepPartialDownloads } from './archive/fetch.ts'
 import { claimWorkDir } from './archive/work-dir.ts'
+import { openCaches } from './caches.ts'
 import type { Config } from './config/config.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
-import { ImportCache } from './conversion/cache.ts'
-import { importSurroundings } from './conversion/surroundings.ts'
 import { makeEdges, type OpenAddresses } from './edges.ts'
 import { failure } from './errors.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
@@ -233,7 +232,7 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
     stopping,
     workDir,
     openPort: workers.open,
-    imports: openImports(options, workDir, stopping),
+    ...openCaches(options, workDir, stopping),
     observeImport: (model, version) => logImport(logger.child({ model, version })),
     locate: {
       modelStore: config.models.store,
@@ -264,12 +263,4 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
     observe: (name, version) => telemetry.observe(name, version),
     warn: (message, fields) => logger.warn(message, fields),
   }
-}
-
-function openImports(options: ServerOptions, workDir: string, stopping: AbortSignal): ImportCache {
-  const { config, env, home, logger } = options
-  const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
-  const imports = new ImportCache({ ...importSurroundings(home, env, config.models), workDir, warn })
-  stopping.addEventListener('abort', () => imports.close())
-  return imports
 }

@@ -7,11 +7,27 @@ export interface Bench {
   run(options: BenchOptions): Promise<Report>
 }
 
+/** `quick` shows that it works and says nothing about speed; `medium` is for every day, `long` for the last digit. */
+export type Length = 'quick' | 'medium' | 'long'
+
 export interface BenchOptions {
-  /** One short round of a few cases: shows that it works, says nothing about speed. */
-  readonly isQuick: boolean
+  readonly length: Length
+  /** Another server that speaks the same API, where the user named one. */
+  readonly rival: Rival | undefined
+  /** The p99 that is still good, in milliseconds; undefined: the benchmark's own. */
+  readonly p99Ms: number | undefined
+  /** How long a benchmark that goes by the clock takes; undefined: by its length. */
+  readonly seconds: number | undefined
   /** Progress, a line at a time. */
   say(line: string): void
+}
+
+/** A server that was started by somebody else. */
+export interface Rival {
+  /** `http://host:port/predictions/{model}`, or another path with `{model}` in it. */
+  readonly url: string
+  /** Its process, where it is on this machine: its processor time is then measured too. */
+  readonly pid: number | undefined
 }
 
 export interface Report {
@@ -25,4 +41,12 @@ export interface Table {
   readonly title: string
   readonly columns: readonly string[]
   readonly rows: readonly (readonly string[])[]
+}
+
+/** One of three values by length. */
+export function byLength<T>(
+  { length }: Pick<BenchOptions, 'length'>,
+  values: Readonly<Record<Length, T>>,
+): T {
+  return values[length]
 }

@@ -9,7 +9,8 @@ export class Child<Order extends object, Result> {
 
   /** `program` is the file of one that calls `answerOrders`. */
   constructor(program: URL) {
-    this.#process = fork(fileURLToPath(program))
+    // Bodies and tensors travel as bytes.
+    this.#process = fork(fileURLToPath(program), { serialization: 'advanced' })
   }
 
   /** Rejects with what the program threw, or when it ends. */
@@ -31,6 +32,10 @@ export class Child<Order extends object, Result> {
     })
     if ('error' in reply) throw new Error(reply.error)
     return reply.result
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
   }
 
   stop(): void {

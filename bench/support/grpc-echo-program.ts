@@ -1,26 +1,26 @@
-/** The reference for gRPC: a bare grpc-js that sends the bytes of a message back. */
-import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js'
+/** The reference for gRPC: a bare grpc-js that sends back the bytes it gets. */
+import { Server, ServerCredentials } from '@grpc/grpc-js'
 
-const asIs = (bytes: Buffer) => bytes
-
-const server = new Server({ 'grpc.max_receive_message_length': 256 * 1024 * 1024 })
+const asItIs = (bytes: Buffer): Buffer => bytes
+const server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 })
 server.addService(
   {
-    Echo: {
+    echo: {
       path: '/bench.Echo/Echo',
       requestStream: false,
       responseStream: false,
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
+      requestSerialize: asItIs,
+      requestDeserialize: asItIs,
+      responseSerialize: asItIs,
+      responseDeserialize: asItIs,
     },
   },
   {
-    Echo: ({ request }: ServerUnaryCall<Buffer, Buffer>, send: sendUnaryData<Buffer>) => send(null, request),
+    echo: ({ request }: { request: Buffer }, answer: (error: null, bytes: Buffer) => void) =>
+      answer(null, request),
   },
 )
 server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => {
   if (error !== null) throw error
-  console.log(`http://127.0.0.1:${port}`)
+  console.log(`grpc://127.0.0.1:${port}`)
 })

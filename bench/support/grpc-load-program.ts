@@ -1,56 +1,43 @@
-/** The load generator's process for gRPC: a closed loop of unary calls, bytes in and bytes out. */
+/** The load generator of gRPC. */
 import { Client, credentials } from '@grpc/grpc-js'
 import { answerOrders } from './child.ts'
-import type { GrpcLoadOrder } from './grpc-load.ts'
+import type { GrpcOrder } from './grpc-load.ts'
 import type { LoadResult } from './load.ts'
-import { quantile } from './statistics.ts'
+import { Tally } from './tally.ts'
+
+const NO_LIMITS = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 }
+const asItIs = (bytes: Buffer): Buffer => bytes
+const clients = new Map<string, Client>()
 
 // The parent is a Child made by startGrpcLoadGenerator: it sends nothing else.
-answerOrders(order => runLoad(order as GrpcLoadOrder))
+answerOrders(order => runLoad(order as GrpcOrder))
 
-async function runLoad(order: GrpcLoadOrder): Promise<LoadResult> {
-  const message = Buffer.from(order.messageBase64, 'base64')
-  const latenciesUs: number[] = []
+async function runLoad({ address, path, body, calls, durationMs }: GrpcOrder): Promise<LoadResult> {
+  const client = clients.get(address) ?? new Client(address, credentials.createInsecure(), NO_LIMITS)
+  clients.set(address, client)
+  const tally = new Tally({ isTolerant: false, deadlineMs: Infinity })
+  const message = Buffer.from(body)
   const usage = process.cpuUsage()
   const startedAt = performance.now()
-  const until = startedAt + order.durationMs
-  const loop = async (): Promise<void> => {
-    const client = open(order)
-    while (performance.now() < until) {
-      const sentAt = performance.now()
-      await call(client, order.path, message)
-      latenciesUs.push((performance.now() - sentAt) * 1000)
-    }
-    client.close()
-  }
-  await Promise.all(Array.from({ length: order.connections }, loop))
-  const ms = performance.now() - startedAt
-  const { user, system } = process.cpuUsage(usage)
-  const sorted = Float64Array.from(latenciesUs).toSorted()
-  return {
-    requests: sorted.length,
-    perSecond: sorted.length / (ms / 1000),
-    p50Us: quantile(sorted, 0.5),
-    p99Us: quantile(sorted, 0.99),
-    clientCores: (user + system) / 1000 / ms,
-  }
-}
-
-function open({ port }: GrpcLoadOrder): Client {
-  return new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': 256 * 1024 * 1024,
-    // Otherwise clients of one address share a connection.
-    'grpc.use_local_subchannel_pool': 1,
-  })
-}
-
-const asIs = (bytes: Buffer) => bytes
-
-function call(client: Client, path: string, message: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(path, asIs, asIs, message, error => {
-      if (error === null) resolve()
-      else reject(error)
+  const until = startedAt + durationMs
+  const runOne = (): Promise<void> =>
+    new Promise(resolve => {
+      const send = (): void => {
+        const sentAt = performance.now()
+        tally.sent()
+        client.makeUnaryRequest(path, asItIs, asItIs, message, error => {
+          const now = performance.now()
+          // Statuses of gRPC are not those of HTTP: what counts here is only whether it went well.
+          tally.answered(error === null ? 200 : 0, now - sentAt, error === null ? '' : error.message)
+          if (now < until && !tally.isOver) send()
+          else resolve()
+        })
+      }
+      send()
     })
-  })
+  await Promise.all(Array.from({ length: calls }, runOne))
+  if (tally.firstFailure !== '') throw new Error(`${address}${path}: ${tally.firstFailure}`)
+  const { user, system } = process.cpuUsage(usage)
+  const ms = performance.now() - startedAt
+  return tally.result(ms, (user + system) / 1000 / ms)
 }

@@ -1,19 +1,21 @@
 import { Child } from './child.ts'
 import type { LoadResult } from './load.ts'
 
-export interface GrpcLoadOrder {
-  readonly port: number
+export interface GrpcOrder {
+  /** `127.0.0.1:7070` */
+  readonly address: string
   /** `/package.Service/Method` */
   readonly path: string
-  readonly messageBase64: string
-  /** Calls in flight, each on its own connection. */
-  readonly connections: number
+  /** The message as it goes out. */
+  readonly body: Uint8Array
+  /** Calls in flight, all on one connection, as a client of gRPC has them. */
+  readonly calls: number
   readonly durationMs: number
 }
 
-export type GrpcLoadGenerator = Child<GrpcLoadOrder, LoadResult>
+export type GrpcLoadGenerator = Child<GrpcOrder, LoadResult>
 
-/** A closed loop of unary calls in a process of its own. An order fails where a call does. */
+/** A closed loop of grpc-js in a process of its own; messages are neither written nor read there. */
 export function startGrpcLoadGenerator(): GrpcLoadGenerator {
   return new Child(new URL('grpc-load-program.ts', import.meta.url))
 }

@@ -1,12 +1,12 @@
 import { foreignCores, readCpu } from './cpu.ts'
-import type { BenchOptions } from './bench.ts'
+import { byLength, type BenchOptions } from './bench.ts'
 
-export interface RoundsOptions<T> extends BenchOptions {
+export interface RoundsOptions<T> extends Pick<BenchOptions, 'length' | 'say'> {
   /** What this is, for the progress. */
   readonly title: string
   /** Names of the things compared; each round measures each of them once. */
   readonly names: readonly string[]
-  /** Rounds that count; the quick run makes one. */
+  /** Rounds that count in a long run; a medium one makes two in three of them, a quick one a single one. */
   readonly rounds: number
   measure(name: string): Promise<T>
 }
@@ -27,11 +27,13 @@ const CALM_CORES = 0.15
 
 /**
  * Measures in rounds, the order turned around in every other one, so that a slow phase of the machine meets all
- * alike. Rounds in which other processes used the machine are measured again, at most as many as are wanted.
+ * alike. Rounds in which other processes used the machine are measured again: two of them, in a long run as many as
+ * are wanted.
  */
 export async function measureRounds<T>(options: RoundsOptions<T>): Promise<Rounds<T>> {
-  const wanted = options.isQuick ? 1 : options.rounds
-  const most = options.isQuick ? 1 : wanted * 2
+  const medium = Math.ceil((options.rounds * 2) / 3)
+  const wanted = byLength(options, { quick: 1, medium, long: options.rounds })
+  const most = byLength(options, { quick: 1, medium: medium + 2, long: wanted * 2 })
   const calm: Round<T>[] = []
   const noisy: Round<T>[] = []
   for (let count = 0; count < most && calm.length < wanted; count++) {

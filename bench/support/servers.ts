@@ -1,105 +1,171 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Length } from './bench.ts'
 import { FILES } from './models.ts'
 
 export interface RunningServer {
   readonly pid: number
   readonly port: number
-  /** Of the inference services, where the server has them. */
-  readonly grpcPort?: number
   stop(): Promise<void>
+}
+
+/** Sconce, with the doors that only it has. */
+export interface RunningSconce extends RunningServer {
+  readonly management: string
+  /** Address of gRPC as clients take it. */
+  readonly grpc: string
+}
+
+/** Files or folders for a model store, under the name that they get there. */
+export interface StoreEntry {
+  readonly path: string
+  readonly name: string
 }
 
 /** A server that does not come up must not hold the benchmark for ever. */
 const START_TIMEOUT_MS = 60_000
+const POLL_MS = 20
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What a Sconce is started with: files in its model store, and lines of its config.properties. */
+export interface SconceSetup {
+  readonly store: readonly StoreEntry[]
+  readonly settings: readonly string[]
+  /** A quick run has one worker per model: it shows that it works, and is up sooner. */
+  readonly length: Length
+}
 
 /**
  * Sconce as a user gets it, with every default but two: the queue takes as many requests as the load generator has
  * in flight, and `fraud_batched` is the fraud model again, in batches of up to 32.
  */
-export async function startSconce(): Promise<RunningServer> {
-  return startSconceWith(
-    [FILES.digitsArchive, FILES.fraudModel],
-    [
+export function startSconce(length: Length): Promise<RunningSconce> {
+  return startSconceWith({
+    length,
+    store: [FILES.digitsArchive, FILES.fraudModel],
+    settings: [
       'load_models=digits.mar,fraud.onnx,fraud_batched=fraud.onnx',
       'models={"fraud_batched":{"1.0":{"batchSize":32}}}',
+      'job_queue_size=1000',
     ],
-  )
+  })
 }
 
-/** Sconce with these files in its model store, and these lines in its config.properties beside those of every bench. */
-export async function startSconceWith(
-  files: readonly { readonly path: string; readonly name: string }[],
-  more: readonly string[],
-): Promise<RunningServer> {
+/** Sconce with this setup beside the settings of every bench. */
+export async function startSconceWith(setup: SconceSetup): Promise<RunningSconce> {
+  const { child, cleanUp } = await spawnSconce(setup)
+  const { pid, stop, found } = await untilUp(child, () => firstLine(child, addressesOfSconce), cleanUp)
+  return { pid, port: portOf(found.inference), management: found.management, grpc: found.grpc, stop }
+}
+
+/** The same where the log says nothing: the server is known by its port, and up when it says that it is ready. */
+export async function startQuietSconce(setup: SconceSetup): Promise<RunningServer> {
+  const port = await freePort()
+  const settings = [...setup.settings, `inference_address=http://127.0.0.1:${port}`, 'log_level=warn']
+  const { child, cleanUp } = await spawnSconce({ ...setup, settings })
+  const { pid, stop } = await untilUp(child, () => untilReady(child, port), cleanUp)
+  child.stdout?.resume()
+  return { pid, port, stop }
+}
+
+async function spawnSconce({ store, settings, length }: SconceSetup) {
   const folder = await mkdtemp(join(tmpdir(), 'sconce-bench-'))
-  for (const file of files) await copyFile(file.path, join(folder, file.name))
-  const settings = [
+  for (const { path, name } of store) await cp(path, join(folder, name), { recursive: true })
+  const lines = [
     `model_store=${folder}`,
-    ...more,
-    'job_queue_size=1000',
-    'inference_address=http://127.0.0.1:0',
+    ...['inference', 'management', 'metrics'].map(api => `${api}_address=http://127.0.0.1:0`),
     'grpc_inference_port=0',
     'grpc_management_port=0',
-    ...['management', 'metrics'].map(api => `${api}_address=unix:${join(folder, api)}`),
     'log_format=json',
+    ...(length === 'quick' ? ['default_workers_per_model=1'] : []),
+    ...settings, // The last line of a key counts.
   ]
   const config = join(folder, 'config.properties')
-  await writeFile(config, settings.join('\n'))
-  const child = start([join(ROOT, 'src/cli/sconce.ts'), 'start', '--ts-config', config])
-  return untilUp(child, addressOfSconce, () => rm(folder, { recursive: true, force: true }))
+  await writeFile(config, lines.join('\n'))
+  const child = start([join(ROOT, 'src/cli/sconce.ts'), 'start', '--ncs', '--ts-config', config])
+  return { child, cleanUp: () => rm(folder, { recursive: true, force: true }) }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  // Listening on TCP, the address is an object.
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+async function untilReady(child: ChildProcess, port: number): Promise<void> {
+  const url = `http://127.0.0.1:${port}/v2/health/ready`
+  while (child.exitCode === null && child.signalCode === null) {
+    const isReady = await fetch(url).then(
+      ({ ok }) => ok,
+      () => false, // It does not listen yet.
+    )
+    if (isReady) return
+    await sleep(POLL_MS)
+  }
+  throw new Error(`A server ended before it was up, or was not within ${START_TIMEOUT_MS / 1000} s`)
 }
 
 /** A bare Fastify that sends back the bytes it gets. */
-export async function startByteEcho(): Promise<RunningServer> {
-  const program = fileURLToPath(new URL('byte-echo-program.ts', import.meta.url))
-  return untilUp(start([program]), toAddresses, async () => {})
+export function startByteEcho(): Promise<RunningServer> {
+  return startProgram(new URL('byte-echo-program.ts', import.meta.url))
 }
 
-/** A bare grpc-js that sends back the bytes of a message. */
-export async function startGrpcEcho(): Promise<RunningServer> {
-  const program = fileURLToPath(new URL('grpc-echo-program.ts', import.meta.url))
-  return untilUp(start([program]), toAddresses, async () => {})
+/** A bare grpc-js that sends back the bytes it gets. */
+export function startGrpcEcho(): Promise<RunningServer> {
+  return startProgram(new URL('grpc-echo-program.ts', import.meta.url))
+}
+
+/** A collector of spans that says yes to everything. */
+export function startCollector(): Promise<RunningServer> {
+  return startProgram(new URL('collector-program.ts', import.meta.url))
 }
 
 /** The reference. `answers` is by path. */
-export async function startEcho(answers: Readonly<Record<string, string>>): Promise<RunningServer> {
-  const program = fileURLToPath(new URL('echo-program.ts', import.meta.url))
-  const child = start([program, JSON.stringify(answers)])
-  return untilUp(child, toAddresses, async () => {})
+export function startEcho(answers: Readonly<Record<string, string>>): Promise<RunningServer> {
+  return startProgram(new URL('echo-program.ts', import.meta.url), JSON.stringify(answers))
+}
+
+/** A program of ours whose first line is its address. */
+async function startProgram(program: URL, ...args: string[]): Promise<RunningServer> {
+  const child = start([fileURLToPath(program), ...args])
+  const { pid, found, stop } = await untilUp(
+    child,
+    () => firstLine(child, line => line),
+    async () => {},
+  )
+  return { pid, port: portOf(found), stop }
+}
+
+function portOf(address: string): number {
+  return Number(new URL(address).port)
 }
 
 function start(args: string[]): ChildProcess {
   return spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
-interface Addresses {
-  readonly inference: string
-  /** `127.0.0.1:7070` */
-  readonly grpc?: string
-}
-
-/** The echo servers print nothing else. */
-const toAddresses = (line: string): Addresses => ({ inference: line })
-
 /** The line that says that all models are up has the addresses. */
-function addressOfSconce(line: string): Addresses | undefined {
+function addressesOfSconce(line: string) {
   if (!line.includes('"Sconce is up"')) return undefined
   const { addresses, grpc, models } = JSON.parse(line) as {
-    addresses: { inference: string }
-    grpc?: { inference: string }
+    addresses: { inference: string; management: string }
+    grpc: { inference: string }
     models: { name: string; state: string; reason: string }[]
   }
   const broken = models.find(({ state }) => state !== 'ready')
   if (broken !== undefined) throw new Error(`Model ${broken.name} is ${broken.state}: ${broken.reason}`)
-  return { inference: addresses.inference, ...(grpc === undefined ? {} : { grpc: grpc.inference }) }
+  return { ...addresses, grpc: grpc.inference }
 }
 
 /** What `find` makes of the first line that it makes something of. Later output is read and forgotten. */
@@ -119,12 +185,12 @@ async function firstLine<T>(child: ChildProcess, find: (line: string) => T | und
   throw new Error(`A server ended before it was up, or was not within ${START_TIMEOUT_MS / 1000} s`)
 }
 
-/** Waits for the server's address; where it does not come, nothing of the server is left. */
-async function untilUp(
+/** Waits until `look` has found the server up; where it does not, nothing of the server is left. */
+async function untilUp<T>(
   child: ChildProcess,
-  findAddresses: (line: string) => Addresses | undefined,
+  look: () => Promise<T>,
   cleanUp: () => Promise<void>,
-): Promise<RunningServer> {
+): Promise<{ readonly pid: number; readonly found: T; readonly stop: () => Promise<void> }> {
   const { pid } = child
   const onEarlyExit = (code: number | null, signal: string | null): void =>
     console.error(`A server that is measured ended by itself: ${signal ?? `exit code ${code}`}`)
@@ -140,10 +206,9 @@ async function untilUp(
   }
   const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS)
   try {
-    const { inference, grpc } = await firstLine(child, findAddresses)
+    const found = await look()
     if (pid === undefined) throw new Error('A server that gave its address has a process')
-    const port = portOf(inference)
-    return { pid, port, ...(grpc === undefined ? {} : { grpcPort: portOf(`http://${grpc}`) }), stop }
+    return { pid, found, stop }
   } catch (error) {
     await stop()
     throw error
@@ -151,5 +216,3 @@ async function untilUp(
     clearTimeout(timer)
   }
 }
-
-const portOf = (url: string) => Number(new URL(url).port)

@@ -25,7 +25,7 @@ export function spread(values: readonly number[]): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) }
 }
 
-/** `0.91 (0.88-0.95)`. */
+/** `0.91 (0.88..0.95)`. */
 export function showSpread({ median: middle, min, max }: Spread, digits = 2): string {
   if (Number.isNaN(middle)) return '-'
   return `${middle.toFixed(digits)} (${min.toFixed(digits)}..${max.toFixed(digits)})`

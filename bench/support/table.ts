@@ -13,3 +13,10 @@ export function showTable({ title, columns, rows }: Table): string {
   const rule = widths.map(width => '-'.repeat(width)).join('  ')
   return [title, '', ...[columns].map(line), rule, ...rows.map(line)].join('\n')
 }
+
+/** The same for a document. */
+export function showMarkdown({ title, columns, rows }: Table): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  const rule = columns.map((_, index) => (index === 0 ? '---' : '--:'))
+  return [`**${title}**`, '', line(columns), line(rule), ...rows.map(line)].join('\n')
+}

@@ -17,6 +17,8 @@ export interface Contents {
   readonly config: ModelConfig
   /** The ONNX file's absolute path, or undefined for a handler that brings its own means. */
   readonly modelFile: string | undefined
+  /** The absolute paths of the files with weights beside it. */
+  readonly dataFiles: readonly string[]
   /** The absolute path of a PyTorch file, which is imported before it can be served. */
   readonly torchFile: string | undefined
   /** The model's file as the manifest names it, or the only ONNX or PyTorch file of an archive without a manifest. */
@@ -48,12 +50,12 @@ export async function readContents(dir: string, from: From): Promise<Contents> {
   const model = await member(dir, { name: serializedFile, role: 'serializedFile', from })
   const modelFile = serializedFile?.toLowerCase().endsWith('.onnx') ? model : undefined
   const torchFile = isTorchFile(serializedFile ?? '') ? model : undefined
-  if (modelFile !== undefined) await checkExternalData(modelFile, from.archive)
+  const dataFiles = modelFile === undefined ? [] : await checkExternalData(modelFile, from.archive)
   await checkHandler(dir, handler, from)
   const configPath = await member(dir, { name: configFile, role: 'configFile', from })
   const config =
     configPath === undefined ? emptyModelConfig : parseModelConfig(await readText(configPath, from))
-  return { dir, manifest, config, modelFile, torchFile, serializedFile }
+  return { dir, manifest, config, modelFile, dataFiles, torchFile, serializedFile }
 }
 
 async function readManifest(dir: string, from: From): Promise<Manifest> {

@@ -95,6 +95,7 @@ async function openBare(path: string, file: string): Promise<Archive> {
     manifest,
     config: emptyModelConfig,
     modelFile: isTorch ? undefined : modelFile,
+    dataFiles: external,
     torchFile: isTorch ? modelFile : undefined,
     serializedFile,
     // Labels may lie beside it; what a PyTorch file is imported into lies elsewhere.

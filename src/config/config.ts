@@ -14,10 +14,7 @@ const MS_PER_MINUTE = 60_000
 export function toConfig(v: Values) {
   return {
     listeners: listeners(v),
-    limits: {
-      drainGraceMs: v.drain_grace * MS_PER_SECOND,
-      drainTimeoutMs: v.drain_timeout * MS_PER_SECOND,
-    },
+    limits: limits(v),
     grpc: {
       isServed: v.enable_grpc,
       inference: grpcListener(v, 'inference'),
@@ -65,6 +62,19 @@ function listeners(v: Values) {
   }
 }
 
+function limits(v: Values) {
+  return {
+    /** 0: a share of what there is. */
+    inflightBytes: v.max_inflight_bytes,
+    connections: v.max_connections,
+    requestTimeoutMs: v.request_timeout * MS_PER_SECOND,
+    clientTimeoutMs: v.client_timeout * MS_PER_SECOND,
+    minRequestBytesPerS: v.min_request_rate,
+    drainGraceMs: v.drain_grace * MS_PER_SECOND,
+    drainTimeoutMs: v.drain_timeout * MS_PER_SECOND,
+  }
+}
+
 /** Ages that are undefined are without limit. */
 function grpcListener(v: Values, api: 'inference' | 'management') {
   return {
@@ -88,6 +98,9 @@ function models(v: Values) {
     allowedUrls: v.allowed_urls,
     /** undefined: in the user's cache folder. */
     importCache: v.import_cache,
+    /** true: in the user's cache folder; false: none. */
+    graphCache: v.optimized_graph_cache,
+    cacheBytes: v.cache_size_mb * 2 ** 20,
     importTimeoutMs: v.import_timeout * MS_PER_SECOND,
     defaultHandler: v.default_service_handler,
     envelope: v.service_envelope,

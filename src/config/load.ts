@@ -122,7 +122,7 @@ function badConfig(problems: readonly string[]): Failure {
 function resolvePaths(values: Values, cwd: string): Values {
   const absolute = keys.flatMap(({ name, kind }) => {
     const value = values[name]
-    return kind === 'path' && typeof value === 'string' ? [[name, resolve(cwd, value)] as const] : []
+    return kind.endsWith('path') && typeof value === 'string' ? [[name, resolve(cwd, value)] as const] : []
   })
   return { ...values, ...Object.fromEntries(absolute) }
 }

@@ -8,6 +8,7 @@ import {
   Seconds,
   SnapshotJson,
   StartupModels,
+  SwitchOrPath,
   oneOf,
   whole,
 } from './values.ts'
@@ -36,6 +37,14 @@ export const models = {
   import_cache: Path.optional().describe(
     'Folder where imported PyTorch files are kept; unset: sconce/imports in the cache folder of the user.',
   ),
+  optimized_graph_cache: SwitchOrPath.prefault('true').describe(
+    'Whether large graphs are laid out for this machine once and shared by their workers, or the folder where they are kept; true: sconce/graphs in the cache folder of the user.',
+  ),
+  cache_size_mb: whole(1, 2 ** 31 - 1)
+    .prefault('10240')
+    .describe(
+      'Megabytes that the imports may take, and the optimised graphs; what was not used for longest is removed.',
+    ),
   import_timeout: Seconds.prefault('120').describe(
     'Seconds that the import of a PyTorch file may take at registration.',
   ),

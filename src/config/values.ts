@@ -75,6 +75,12 @@ export const Path = z
   .transform(text => text.trim() || undefined)
   .register(kinds, { name: 'path' })
 
+/** On, off, or on at a path; an empty one counts as on. */
+export const SwitchOrPath = z
+  .string()
+  .transform((text): boolean | string => flagWords.get(text.trim().toLowerCase()) ?? (text.trim() || true))
+  .register(kinds, { name: 'true, false or a path' })
+
 /** The same where there must be one. */
 export const FullPath = kind('path', text => text || undefined)
 

@@ -8,7 +8,7 @@ import { showInput } from '../importer/inputs.ts'
 import { importTorchScript, type ImportReport } from '../importer/import.ts'
 import type { ConversionMessage, ConversionOrder, ConversionStage } from './messages.ts'
 import { checkGraph } from './self-check.ts'
-import { batchSymbols } from './trial.ts'
+import { batchSymbols } from '../runtime/trial.ts'
 import { explainWeights } from './weights-alone.ts'
 
 // The converter that started it wrote the argument.

@@ -7,7 +7,15 @@ import type { ImportResult } from '../importer/import.ts'
 import { showInput } from '../importer/inputs.ts'
 import { openSession, type ModelSession } from '../runtime/session.ts'
 import { showShape, type Tensor, type Tensors } from '../runtime/tensor.ts'
-import { batchSymbols, FILLS, makeInputs, plansFor, type Fill, type Plan, type Sizes } from './trial.ts'
+import {
+  batchSymbols,
+  FILLS,
+  makeInputs,
+  plansFor,
+  type Fill,
+  type Plan,
+  type Sizes,
+} from '../runtime/trial.ts'
 
 type Imported = Pick<ImportResult, 'report' | 'originOf' | 'outputShapes'>
 

@@ -4,9 +4,14 @@ import { join } from 'node:path'
 import { totalMemoryBytes, workerProgram } from '../pool/worker-program.ts'
 import type { ImportCacheOptions } from './cache.ts'
 import type { ConverterOptions } from './convert.ts'
+import type { GraphCacheOptions } from './graph-cache.ts'
 
 /** An import that takes more than this share of all memory is ended before the kernel ends anything. */
 const MEMORY_SHARE = 0.8
+
+const GRAPH_TIME_LIMIT_MS = 120_000
+
+type Env = Readonly<Record<string, string | undefined>>
 
 /** `home` is the package's root. */
 export function converterOptions(home: string, timeLimitMs: number): ConverterOptions {
@@ -20,16 +25,26 @@ export function converterOptions(home: string, timeLimitMs: number): ConverterOp
 /** The cache and the process of a server's imports. */
 export function importSurroundings(
   home: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Env,
   models: { readonly importCache: string | undefined; readonly importTimeoutMs: number },
 ): Pick<ImportCacheOptions, 'dir' | 'converter'> {
   return {
-    dir: models.importCache ?? defaultCacheDir(env),
+    dir: models.importCache ?? defaultCacheDir(env, 'imports'),
     converter: converterOptions(home, models.importTimeoutMs),
   }
 }
 
-/** `sconce/imports` in the user's cache folder: https://specifications.freedesktop.org/basedir-spec/latest/ */
-function defaultCacheDir(env: Readonly<Record<string, string | undefined>>): string {
-  return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'sconce', 'imports')
+/** The same for optimised graphs. */
+export function graphSurroundings(
+  home: string,
+  env: Env,
+  folder: string | undefined,
+): Pick<GraphCacheOptions, 'dir' | 'readable' | 'limits'> {
+  const { readable, ...limits } = converterOptions(home, GRAPH_TIME_LIMIT_MS)
+  return { dir: folder ?? defaultCacheDir(env, 'graphs'), readable, limits }
+}
+
+/** A folder in the user's cache folder: https://specifications.freedesktop.org/basedir-spec/latest/ */
+function defaultCacheDir(env: Env, name: 'imports' | 'graphs'): string {
+  return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'sconce', name)
 }

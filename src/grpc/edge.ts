@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../byte-budget.ts'
 import type { Predictor } from '../inference/predictor.ts'
 import type { Readiness } from '../inference/readiness.ts'
 import type { Management } from '../models/management.ts'
@@ -26,6 +27,8 @@ export interface GrpcOptions {
   readonly listeners: Readonly<Record<GrpcApi, GrpcListener>>
   /** Bytes of a request. */
   readonly maxRequestSize: number
+  /** What all messages together may take. */
+  readonly budget: ByteBudget
   /** Bytes of a worker's answer. */
   readonly maxResponseSize: number
   readonly tls: GrpcServerOptions['tls']
@@ -102,6 +105,7 @@ function openListener(
       serve(ServerReflectionAlpha, reflection, rules),
     ],
     maxRequestSize,
+    budget: options.budget,
     tls,
     logger,
     stopping,

@@ -1,8 +1,10 @@
 import { isIPv6 } from 'node:net'
 import type * as Grpc from '@grpc/grpc-js'
 import type { Server as GrpcServer, ServerCredentials, ServerOptions } from '@grpc/grpc-js'
+import type { ByteBudget } from '../byte-budget.ts'
 import { failureWith } from '../errors.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { holdBytes } from './held-bytes.ts'
 import { dropLate } from './late-requests.ts'
 import { toGrpcJs, type Served } from './methods.ts'
 
@@ -21,6 +23,8 @@ export interface GrpcServerOptions {
   readonly services: readonly Served[]
   /** Largest message of a client in bytes. */
   readonly maxRequestSize: number
+  /** What all messages together may take. */
+  readonly budget: ByteBudget
   /** PEM, where gRPC is encrypted. */
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
   readonly logger: Logger
@@ -59,7 +63,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<OpenGr
 }
 
 function toServerOptions(
-  { listener, maxRequestSize, logger }: GrpcServerOptions,
+  { listener, maxRequestSize, budget, logger }: GrpcServerOptions,
   grpc: GrpcJs,
 ): ServerOptions {
   const { maxConnectionAgeMs, maxConnectionAgeGraceMs } = listener
@@ -73,7 +77,7 @@ function toServerOptions(
     ...(maxConnectionAgeGraceMs === undefined
       ? {}
       : { 'grpc.max_connection_age_grace_ms': maxConnectionAgeGraceMs }),
-    interceptors: [dropLate(grpc, logger)],
+    interceptors: [dropLate(grpc, logger), holdBytes(grpc, budget)],
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyError,
@@ -7,18 +7,34 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
+import type { ByteBudget } from '../byte-budget.ts'
 import { failure, failureWith, toFailure, type Failure } from '../errors.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { drainOnClose } from './drain.ts'
 import { sendJson } from './json.ts'
+import { OpenRequests } from './open-requests.ts'
+import { cutSlowClients } from './slow-clients.ts'
 import { answerPlainHttp, tlsOptions, type TlsKeys } from './tls.ts'
 
 export type App = FastifyInstance
+
+/** What clients may take of an app. */
+export interface AppLimits {
+  readonly connections: number
+  /** For a whole request to arrive. */
+  readonly requestTimeoutMs: number
+  /** For a header, for `minRequestBytesPerS` of a body, and for some of an answer to be taken. */
+  readonly clientTimeoutMs: number
+  readonly minRequestBytesPerS: number
+}
 
 export interface AppOptions {
   readonly logger: Logger
   /** Largest request body in bytes. */
   readonly maxRequestSize: number
+  readonly limits: AppLimits
+  /** What the bodies of all apps together may take. */
+  readonly budget: ByteBudget
   /** Values of the access-control-allow-* headers, where they are configured. */
   readonly cors: Readonly<Record<string, string>>
   /** Key and certificate where the app speaks TLS; plain HTTP is then refused. */
@@ -33,8 +49,8 @@ export interface AppOptions {
 const REFUSAL_MS = 2000
 /** Longest name in a path; longer ones are no route. */
 const MAX_PARAM_CHARS = 1024
-/** A request that is not whole after this time is dropped: a slow writer must not hold a connection for ever. */
-const REQUEST_TIMEOUT_MS = 300_000
+/** How often Node.js looks for what is late, in the time that a client gets. */
+const LOOKS = 4
 
 /** The content type of an answer that goes out without one: where none is set, Fastify sets one of its own. */
 export const UNTYPED = 'application/vnd.sconce.untyped'
@@ -55,14 +71,14 @@ export function createApp(options: AppOptions): App {
   const app = Fastify({
     logger: false,
     bodyLimit: options.maxRequestSize,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: options.limits.requestTimeoutMs,
     exposeHeadRoutes: false,
     requestIdHeader: false, // The client's own id goes to the handler as a header; the answer's is the server's.
     genReqId: () => randomUUID(),
     return503OnClosing: false, // What came before the door closed is served.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_CHARS },
-    https: options.tls === undefined ? null : tlsOptions(options.tls),
-    clientErrorHandler: (_error, socket) => refuseBrokenHttp(socket),
+    ...nodeOptions(options),
+    clientErrorHandler: (error, socket) => refuseBrokenHttp(error, socket),
     frameworkErrors: (error, request, reply) => refuseUnrouted(options, error, request, reply),
   })
   // TorchServe predicts on whatever comes with a body.
@@ -76,18 +92,22 @@ export function createApp(options: AppOptions): App {
     const endSilent = answerPlainHttp(app.server)
     app.addHook('preClose', done => (endSilent(), done()))
   }
-  drainOnClose(app, options.draining)
+  const open = limitClients(app, options)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler((error, request, reply) => sendFailure(options, error, request, reply))
   app.setNotFoundHandler((request, reply) => sendFailure(options, failure('ROUTE_NOT_FOUND'), request, reply))
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    const refused = open.admit(request, reply)
+    if (refused !== undefined) return done(refused)
     const { headers } = request.raw
     const type = headers['content-type']
     if (type !== undefined && !MEDIA_TYPE.test(type)) headers['content-type'] = 'application/octet-stream'
     done()
   })
-  app.addHook('onSend', (request, reply, _payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (payload instanceof Uint8Array || typeof payload === 'string')
+      open.addAnswer(reply.raw, payload.length)
     addHeaders(request, reply, options.cors)
     done()
   })
@@ -96,6 +116,34 @@ export function createApp(options: AppOptions): App {
     done()
   })
   return app
+}
+
+/** What Node.js's own server is told. */
+function nodeOptions({ tls, limits }: AppOptions) {
+  const http = {
+    headersTimeout: Math.min(limits.clientTimeoutMs, limits.requestTimeoutMs),
+    connectionsCheckingInterval: limits.clientTimeoutMs / LOOKS,
+  }
+  return { http, https: tls === undefined ? null : { ...tlsOptions(tls), ...http } }
+}
+
+/** Bounds what clients take: connections, bytes and time. */
+function limitClients(app: FastifyInstance, options: AppOptions): OpenRequests {
+  const { limits, budget, logger, maxRequestSize, draining } = options
+  const open = new OpenRequests(app, budget, maxRequestSize)
+  cutSlowClients(app, open, {
+    timeoutMs: limits.clientTimeoutMs,
+    minBytesPerS: limits.minRequestBytesPerS,
+    onCut: (client, why) => logger.info('A client was cut off', { client, why }),
+  })
+  drainOnClose(app, open, draining)
+  app.server.maxConnections = limits.connections
+  let isFull = false
+  app.server.on('drop', () => {
+    if (!isFull) logger.warn('Connections are refused: there are max_connections', { ...limits })
+    isFull = true
+  })
+  return open
 }
 
 /** Counts a response and writes the access log. */
@@ -122,7 +170,7 @@ function addHeaders(
   reply.header('x-request-id', request.id)
   reply.headers(UNCACHED)
   for (const [name, value] of Object.entries(cors)) if (!reply.hasHeader(name)) reply.header(name, value)
-  if (reply.statusCode >= 400) reply.header('connection', 'close')
+  if (reply.statusCode >= 400 && !reply.hasHeader('connection')) reply.header('connection', 'close')
 }
 
 /** A body of a declared length that is too large is read over; the connection is good for the next request. */
@@ -164,6 +212,7 @@ function sendFailure(
     reply.header('content-type', UNTYPED)
     return reply.code(413).send(Buffer.alloc(0))
   }
+  if (failed.code === 'TOO_MUCH_IN_FLIGHT') readOver(request, reply)
   if (failed.retryAfterS !== undefined) reply.header('retry-after', String(failed.retryAfterS))
   const reason = failed.reason === undefined ? {} : { reason: failed.reason }
   return sendJson(
@@ -184,12 +233,19 @@ export function fromFramework(thrown: unknown): Failure {
   return toFailure(thrown)
 }
 
-/** The answer to bytes that are not HTTP, or more header than is allowed. */
-function refuseBrokenHttp(socket: Socket): void {
-  const { http, type, message } = failure('INVALID_HTTP')
+/** The body is thrown away as it comes, so that the client can write it and read the answer. */
+function readOver({ headers }: FastifyRequest, reply: FastifyReply): void {
+  if (headers['content-length'] !== undefined && headers.expect === undefined)
+    reply.header('connection', 'keep-alive')
+}
+
+/** The answer to bytes that are not HTTP, to more header than is allowed, and to what comes too slowly. */
+function refuseBrokenHttp({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  const isLate = code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  const { http, type, message } = failure(isLate ? 'REQUEST_TOO_SLOW' : 'INVALID_HTTP')
   const body = `${JSON.stringify({ code: http, type, message }, null, 2)}\n`
   const head = [
-    'HTTP/1.1 400 Bad Request',
+    `HTTP/1.1 ${http} ${STATUS_CODES[http]}`,
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',

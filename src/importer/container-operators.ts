@@ -4,6 +4,7 @@ import { refuse } from './refusal.ts'
 import { arithmetic, isNumeric } from './numbers.ts'
 import { toKey } from './keys.ts'
 import type { ScalarOperator } from './scalar-operators.ts'
+import { addInts, floorDivInts, maxInts, subInts, type Int } from './sym.ts'
 import { Dict, isInt, List, Range, Tuple, type Value } from './values.ts'
 
 const MAX_LENGTH = 100_000
@@ -165,10 +166,15 @@ function derive(c: Context, [index, start, step]: readonly Value[]): Value | und
 }
 
 function rangeLength(_: Context, [start, stop, step]: readonly Value[]): Value | undefined {
-  if (typeof start !== 'bigint' || typeof stop !== 'bigint' || typeof step !== 'bigint' || step === 0n)
-    return undefined
-  const count = (stop - start + step - (step > 0n ? 1n : -1n)) / step
-  return count < 0n ? 0n : count
+  if (!isInt(start) || !isInt(stop) || typeof step !== 'bigint' || step === 0n) return undefined
+  return maxInts(tripCount(new Range(start, stop, step)), 0n)
+}
+
+/** How many rounds a range has; below zero where it has none. */
+export function tripCount({ start, stop, step }: Range): Int {
+  if (step === 1n) return subInts(stop, start)
+  if (step < 0n) return floorDivInts(subInts(subInts(start, stop), addInts(step, 1n)), -step)
+  return floorDivInts(addInts(subInts(stop, start), step - 1n), step)
 }
 
 /** Lists, dictionaries and texts. */
@@ -222,9 +228,11 @@ export function roundsOf(items: Value): readonly Value[] | undefined {
   if (items instanceof Tuple) return items.items
   if (items instanceof Dict) return [...items.entries.keys()]
   if (!(items instanceof Range)) return refuse('it loops over something that is no list')
-  const { start, stop, step } = items
-  if (typeof start !== 'bigint' || typeof stop !== 'bigint') return undefined
-  const count = (stop - start + step - (step > 0n ? 1n : -1n)) / step
+  const { start, step } = items
+  const count = tripCount(items)
+  if (typeof count !== 'bigint') return undefined
   if (count > MAX_LENGTH) refuse(`a loop takes more than ${MAX_LENGTH} rounds`)
-  return Array.from({ length: Math.max(Number(count), 0) }, (_, index) => start + BigInt(index) * step)
+  return Array.from({ length: Math.max(Number(count), 0) }, (_, index) =>
+    addInts(start, BigInt(index) * step),
+  )
 }

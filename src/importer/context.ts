@@ -1,10 +1,11 @@
-import { dtype } from './dtypes.ts'
+import { dtype, factsOf, type Dtype } from './dtypes.ts'
 import { GraphBuilder, type Kind } from './graph.ts'
 import type { InputSpec } from './inputs.ts'
 import { Journal } from './journal.ts'
 import type { Ref } from './ref.ts'
 import type { Attributes } from './scope.ts'
 import { Tensor } from './tensor.ts'
+import { needsInt32 } from './wide-types.ts'
 
 /** What an operator's mapping works with: the graph, and tensors as the program sees them. */
 export class Context {
@@ -39,7 +40,26 @@ export class Context {
       this.warn(
         'parts of the model are in half precision; ONNX Runtime may compute them in float32, which rounds less',
       )
-    return this.g.op(type, inputs, kind, attributes)
+    const narrow = inputs.find(input => input !== undefined && needsInt32(type, input.dtype))?.dtype
+    return narrow === undefined
+      ? this.g.op(type, inputs, kind, attributes)
+      : this.#inInt32(type, inputs, { kind, narrow }, attributes)
+  }
+
+  /** ONNX Runtime has no kernel of this node for some small types: the result is the same, cut to the type's bits. */
+  #inInt32(
+    type: string,
+    inputs: readonly (Ref | undefined)[],
+    { kind, narrow }: { kind: Kind; narrow: Dtype },
+    attributes: Attributes,
+  ): Ref {
+    const wide = inputs.map(input => (input?.dtype === narrow ? this.#cast(input, dtype.int32) : input))
+    if (kind.dtype !== narrow) return this.g.op(type, wide, kind, attributes)
+    return this.#cast(this.g.op(type, wide, { ...kind, dtype: dtype.int32 }, attributes), narrow)
+  }
+
+  #cast(ref: Ref, to: Dtype): Ref {
+    return this.g.op('Cast', [ref], { dtype: to, shape: ref.shape }, { to: { int: factsOf(to).onnx } })
   }
 
   warn(text: string): void {

@@ -1,11 +1,11 @@
-import { roundsOf } from './container-operators.ts'
+import { roundsOf, tripCount } from './container-operators.ts'
 import { toTruth } from './conversions.ts'
 import type { Context } from './context.ts'
 import type { Interpreter } from './interpreter.ts'
 import type { Frame } from './frame.ts'
 import { emitLoop } from './loop-graph.ts'
 import { refuse } from './refusal.ts'
-import { addInts, floorDivInts, mulInts, subInts, type Int } from './sym.ts'
+import { addInts, mulInts } from './sym.ts'
 import type { Block, Expression } from './syntax.ts'
 import { Range } from './values.ts'
 
@@ -34,12 +34,6 @@ export function evaluateFor(
     begin: round => frame.variables.set(statement.target, addInts(start, mulInts(round, step))),
     condition: undefined,
   })
-}
-
-function tripCount({ start, stop, step }: Range): Int {
-  if (step === 1n) return subInts(stop, start)
-  if (step < 0n) return floorDivInts(subInts(subInts(start, stop), addInts(step, 1n)), -step)
-  return floorDivInts(addInts(subInts(stop, start), step - 1n), step)
 }
 
 /** Runs rounds while the condition is known; from where it depends on data, an ONNX Loop does the rest. */

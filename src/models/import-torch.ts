@@ -19,6 +19,7 @@ export async function importTorch(
   return {
     ...archive,
     modelFile: imported.modelFile,
+    dataFiles: imported.dataFiles,
     readable: [...archive.readable, imported.dir],
     release: async () => {
       await imported.release()

@@ -2,6 +2,7 @@ import { isName } from '../archive/manifest.ts'
 import { openArchive, type Archive } from '../archive/reader.ts'
 import { modelNameFromFile } from '../archive/store.ts'
 import type { ImportCache, ImportObserver } from '../conversion/cache.ts'
+import type { GraphCache } from '../conversion/graph-cache.ts'
 import { Failure, failure } from '../errors.ts'
 import type { WorkerPort } from '../pool/port.ts'
 import type { LoadOrder } from '../worker/protocol.ts'
@@ -11,6 +12,7 @@ import { toLoadFailure } from './load-failure.ts'
 import { locateArchive, type LocateOptions } from './locate.ts'
 import { Model, type ModelObserver } from './model.ts'
 import type { Registry } from './registry.ts'
+import { optimiseGraph, type ReadyArchive } from './optimise-graph.ts'
 import { restoredSettings, type SnapshotModel } from './snapshot-model.ts'
 import { effectiveSettings, type GivenSettings } from './settings.ts'
 
@@ -41,6 +43,8 @@ export interface RegisterDeps {
   readonly defaultHandler: string
   /** Turns PyTorch files into ONNX files. */
   readonly imports: ImportCache
+  /** Lays graphs out for this machine; undefined: workers load files as they are. */
+  readonly graphs: GraphCache | undefined
   observeImport(name: string, version: string): ImportObserver
   /** The `models` key of config.properties: settings by name and version. */
   readonly configured: Readonly<Record<string, Readonly<Record<string, GivenSettings>>>>
@@ -70,8 +74,8 @@ export interface Registered {
 }
 
 /**
- * Registers one version of a model: finds the archive, opens it, claims the name, imports a PyTorch file, decides
- * handler and settings, adds the model to the registry and starts its workers. Where a step throws, the steps before it
+ * Registers one version of a model: finds the archive, opens it, claims the name, imports a PyTorch file, lays
+ * a large graph out for this machine, decides handler and settings, adds the model to the registry and starts its workers. Where a step throws, the steps before it
  * are undone in reverse. Throws SHUTTING_DOWN where the server is stopped meanwhile.
  */
 export async function registerModel(request: RegisterRequest, deps: RegisterDeps): Promise<Registered> {
@@ -88,7 +92,9 @@ export async function registerModel(request: RegisterRequest, deps: RegisterDeps
     const version = chooseVersion(opened)
     const release = deps.registry.reserve(name, version)
     undo.push(release)
-    const archive = await importTorch(opened, deps.imports, deps.observeImport(name, version))
+    const imported = await importTorch(opened, deps.imports, deps.observeImport(name, version))
+    undo.push(() => imported.release())
+    const archive = await optimiseGraph(imported, deps.graphs, { model: name, version })
     undo.push(() => archive.release())
     const model = await makeModel(name, version, { archive, removeDownload: remove, request, deps })
     undo.push(() => model.close())
@@ -110,7 +116,7 @@ export async function registerModel(request: RegisterRequest, deps: RegisterDeps
 }
 
 interface ModelParts {
-  readonly archive: Archive
+  readonly archive: ReadyArchive
   readonly removeDownload: (() => Promise<void>) | undefined
   readonly request: RegisterRequest
   readonly deps: RegisterDeps
@@ -131,6 +137,7 @@ async function makeModel(name: string, version: string, parts: ModelParts): Prom
       handlerFile,
       dir: archive.dir,
       modelFile: archive.modelFile,
+      optimisedFile: archive.optimisedFile,
       manifest: archive.manifest.raw,
       config: archive.config.raw,
     }

@@ -13,7 +13,10 @@ export { checkInputs } from './check-inputs.ts'
 export interface SessionOptions {
   /** Threads of one run. */
   readonly threads: number
-  /** False keeps the graph's nodes and their names as they stand in the file: for finding out what is wrong. */
+  /**
+   * False keeps the graph's nodes and their names as they stand in the file: for one that `saveOptimised` has written, and
+   * for finding out what is wrong.
+   */
   readonly isOptimised?: boolean
 }
 
@@ -43,6 +46,35 @@ export async function openSession(file: string, options: SessionOptions): Promis
   }
 }
 
+/** How much an initializer has to hold to lie in the file with the weights. */
+const LEAST_EXTERNAL_BYTES = '1024'
+
+/**
+ * Writes the graph as ONNX Runtime runs it on this machine: optimised, with the weights in the order in which its kernels
+ * read them, in a file beside it that is mapped and not read. It is to be opened with `isOptimised: false`, by the same
+ * version of ONNX Runtime and on the same kind of processor only.
+ */
+export async function saveOptimised(file: string, output: string): Promise<void> {
+  ort.env.logLevel = 'error'
+  const options = sessionOptions({ threads: 1 })
+  const session = await ort.InferenceSession.create(file, {
+    ...options,
+    optimizedModelFilePath: output,
+    extra: {
+      session: {
+        ...NO_SPINNING,
+        optimized_model_external_initializers_file_name: `${basename(output)}.data`,
+        optimized_model_external_initializers_min_size_in_bytes: LEAST_EXTERNAL_BYTES,
+        save_external_prepacked_constant_initializers: '1',
+      },
+    },
+  })
+  await session.release()
+}
+
+/** Threads that spin between runs take the cores from the other workers. */
+const NO_SPINNING = { intra_op: { allow_spinning: '0' } }
+
 function sessionOptions({ threads, isOptimised = true }: SessionOptions): InferenceSession.SessionOptions {
   return {
     intraOpNumThreads: threads,
@@ -50,8 +82,7 @@ function sessionOptions({ threads, isOptimised = true }: SessionOptions): Infere
     executionMode: 'sequential',
     graphOptimizationLevel: isOptimised ? 'all' : 'disabled',
     logSeverityLevel: 3,
-    // Threads that spin between runs take the cores from the other workers.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    extra: { session: NO_SPINNING },
   }
 }
 

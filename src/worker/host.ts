@@ -8,12 +8,13 @@ import {
   type Tensors,
 } from '../runtime/handler.ts'
 import { defaultVerbs } from '../runtime/default-verbs.ts'
-import { checkInputs, openSession } from '../runtime/session.ts'
+import { checkInputs } from '../runtime/session.ts'
 import { printAnswer, printTensors } from './answer.ts'
 import { openItem } from './envelope.ts'
 import { NoExplain, toWorkerFailure } from './failures.ts'
 import { inferTensors, readTensors, writeTensors } from './infer.ts'
 import { loadHandler } from './load-handler.ts'
+import { openModel } from './open-model.ts'
 import type {
   Answer,
   FromWorker,
@@ -51,7 +52,7 @@ class Failed {
 /** Opens the session, imports the handler and runs its `load`. Throws what either of them throws. */
 export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
   const startedAt = performance.now()
-  const session = await openModel(order)
+  const session = await openModel(order, log)
   const handler = await loadHandler(order.handlerFile)
   const metrics = recordMetrics()
   const context: Context = {
@@ -227,10 +228,6 @@ function withDefaults(handler: Handler): Verbs {
     postprocess: (...given) =>
       handler.postprocess ? handler.postprocess(...given) : defaultVerbs.postprocess(given[0], given[1]),
   }
-}
-
-async function openModel(order: LoadOrder) {
-  return order.modelFile === undefined ? undefined : openSession(order.modelFile, { threads: order.threads })
 }
 
 const NO_GRAPH = "The model has a handler and no graph: send one BYTES input named 'data' with one element."

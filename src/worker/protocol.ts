@@ -94,6 +94,8 @@ export interface LoadOrder {
   readonly dir: string
   /** The ONNX file, or undefined for a handler that brings its own means. */
   readonly modelFile: string | undefined
+  /** The same graph laid out for this machine, which workers share; undefined: there is none. */
+  readonly optimisedFile: string | undefined
   /** The handler's file: one of the archive's, or one that ships with Sconce. */
   readonly handlerFile: string
   readonly manifest: Readonly<Record<string, unknown>>

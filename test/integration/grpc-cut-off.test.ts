@@ -67,8 +67,10 @@ test('a connection that is cut in the middle of a message is forgotten', async (
   await new Promise<void>(resolve => stream.write(framed(rows).subarray(0, 20), () => resolve()))
   await client.ask(`${OIP}/ServerLive`)
   session.destroy()
-  await logged(server, 'a call without its request', ({ msg, url }) =>
-    Boolean(msg.startsWith('A call ended before its request') && url === `/${OIP}/ModelInfer`),
+  await logged(
+    server,
+    'a call without its request',
+    ({ msg, url }) => msg.startsWith('A call ended before its request') && url === `/${OIP}/ModelInfer`,
   )
   expect(await client.call(`${OIP}/ModelInfer`, request)).toHaveProperty('answer')
 })
@@ -78,8 +80,10 @@ test('a stream that its client cancels is over here as well', async () => {
   expect(await stream.ask(request)).toMatchObject({ infer_response: { id: '1' } })
   stream.cancel()
   expect(await stream.code).toBe(1)
-  const line = await logged(server, 'the cancelled stream', ({ url, status }) =>
-    Boolean(url === `/${OIP}/ModelStreamInfer` && status === 1),
+  const line = await logged(
+    server,
+    'the cancelled stream',
+    ({ url, status }) => url === `/${OIP}/ModelStreamInfer` && status === 1,
   )
   expect(line.msg).toBe('access')
 })

@@ -15,6 +15,7 @@ export async function orderFor(handler: string, more: Partial<LoadOrder> = {}): 
     version: '1.0',
     dir,
     modelFile: undefined,
+    optimisedFile: undefined,
     handlerFile,
     manifest: {},
     config: {},

@@ -9,7 +9,7 @@ import { Ref, type Element } from '../ref.ts'
 import { addInts, boundsOf, floorDivInts, modInts, mulInts, subInts, Sym, type Int } from '../sym.ts'
 import { Tensor } from '../tensor.ts'
 import { isInt, type Value } from '../values.ts'
-import { add, div, notRef, number, sub, truncate, unary, where } from './pointwise.ts'
+import { add, div, notRef, number, reciprocal, sub, truncate, unary, where } from './pointwise.ts'
 
 /** The two operands in the type that PyTorch computes in. */
 export function promoted(
@@ -168,6 +168,7 @@ function power(c: Context, a: Arguments): Ref {
   if (!isFloating(x.dtype)) return wholePower(c, x, y, exponent)
   if (exponent === 2n || exponent === 2) return elementwise(c, 'Mul', [x, x])
   if (exponent === 0.5) return unary(c, 'Sqrt', x)
+  if (exponent === -0.5) return reciprocal(c, unary(c, 'Sqrt', x))
   return elementwise(c, 'Pow', [x, y])
 }
 
@@ -204,9 +205,12 @@ function clamp(c: Context, a: Arguments, names: readonly [string | undefined, st
   const self = a.ref('self')
   const operands = [self, min, max].filter(each => each !== undefined)
   const type = resultType(operands)
-  let result = cast(c, self, type)
-  if (min !== undefined) result = elementwise(c, 'Max', [result, toRef(c, min, type)])
-  return max === undefined ? result : elementwise(c, 'Min', [result, toRef(c, max, type)])
+  // A limit may not fit into the tensor's own few bits.
+  const inside = isFloating(type) ? type : dtype.int64
+  let result = cast(c, self, inside)
+  if (min !== undefined) result = elementwise(c, 'Max', [result, toRef(c, min, inside)])
+  if (max !== undefined) result = elementwise(c, 'Min', [result, toRef(c, max, inside)])
+  return cast(c, result, type)
 }
 
 const comparison =

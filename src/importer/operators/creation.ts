@@ -5,7 +5,16 @@ import { cast, elementwise, expand, operand, sizeAt, toRef, unsqueeze, type Oper
 import type { Operator, Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
-import { addInts, floorDivInts, product, subInts, type Int } from '../sym.ts'
+import {
+  addInts,
+  exactQuotient,
+  floorDivInts,
+  lessThan,
+  mulInts,
+  product,
+  subInts,
+  type Int,
+} from '../sym.ts'
 import { isInt, Scalar, type Value } from '../values.ts'
 import { writeInto } from '../write-into.ts'
 import { typeArgument } from './queries.ts'
@@ -97,17 +106,23 @@ function arange(c: Context, a: Arguments): Ref {
 }
 
 function wholeRange(c: Context, [start, end, step]: [Int, Int, Int], type: Dtype): Ref {
-  if (typeof step !== 'bigint' || step === 0n) return refuse('a range has a step that is not known')
-  const count = floorDivInts(addInts(subInts(end, start), step > 0n ? step - 1n : step + 1n), step)
+  const count = countOf(subInts(end, start), step)
   if (typeof count === 'bigint' && typeof start === 'bigint' && count <= 4096n) {
-    const elements = Array.from(
-      { length: Math.max(Number(count), 0) },
-      (_, index) => start + BigInt(index) * step,
+    const elements = Array.from({ length: Math.max(Number(count), 0) }, (_, index) =>
+      addInts(start, mulInts(BigInt(index), step)),
     )
     return cast(c, c.g.known(dtype.int64, [elements.length], elements), type)
   }
   const inputs = [start, end, step].map(each => c.g.scalar(dtype.int64, each))
   return cast(c, c.op('Range', inputs, { dtype: dtype.int64, shape: [count] }), type)
+}
+
+function countOf(length: Int, step: Int): Int {
+  const up = lessThan(0n, step)
+  if (up === undefined || step === 0n) return refuse('a range has a step that is not known')
+  // Steps of a row through all rows: as many as there are rows.
+  const exact = exactQuotient(length, step)
+  return exact ?? floorDivInts(addInts(length, up ? subInts(step, 1n) : addInts(step, 1n)), step)
 }
 
 /** PyTorch counts from both ends to the middle. */

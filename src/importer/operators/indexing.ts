@@ -30,15 +30,9 @@ export function toIndex(c: Context, ref: Ref): Ref {
   return cast(c, ref, dtype.int64)
 }
 
-function gather(c: Context, ref: Ref, index: Ref, axis: number): Ref {
+export function gather(c: Context, ref: Ref, index: Ref, axis: number): Ref {
   const shape = [...ref.shape.slice(0, axis), ...index.shape, ...ref.shape.slice(axis + 1)]
   return c.op('Gather', [ref, index], { dtype: ref.dtype, shape }, { axis: { int: axis } })
-}
-
-function embedding(c: Context, a: Arguments): Ref {
-  // These say how to learn.
-  a.ignore('padding_idx', 'scale_grad_by_freq', 'sparse')
-  return gather(c, a.ref('weight'), toIndex(c, a.ref('indices')), 0)
 }
 
 function indexSelect(c: Context, a: Arguments): Ref {
@@ -248,7 +242,6 @@ const dataDependent: Operator = () => refuse('the shape of its result depends on
 
 /** Picking and writing elements by place. */
 export const indexing: Operators = {
-  embedding,
   index_select: indexSelect,
   gather: gatherElements,
   take_along_dim: takeAlong,

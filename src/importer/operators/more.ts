@@ -22,7 +22,7 @@ import { selected, sliceBounds, sliced } from './slicing.ts'
 import { matmul } from './linear.ts'
 import { promoted } from './arithmetic.ts'
 import { lpNorm } from './normalisation.ts'
-import { number, where } from './pointwise.ts'
+import { notRef, number, where } from './pointwise.ts'
 
 const piece = (c: Context, ref: Ref, axis: number, [start, end]: readonly [Int, Int]): Ref =>
   sliceAxis(c, ref, axis, { start, end, size: subInts(end, start) })
@@ -119,12 +119,6 @@ function nanMean(c: Context, a: Arguments): Ref {
   return elementwise(c, 'Div', [total, count])
 }
 
-function aminmax(c: Context, a: Arguments): readonly Ref[] {
-  const ref = a.ref('self')
-  const axes = a.value('dim') === null ? undefined : [a.axis('dim', ref.rank)]
-  return ['ReduceMin', 'ReduceMax'].map(type => reduce(c, type, ref, { axes, keep: a.bool('keepdim') }))
-}
-
 /** The norm of vectors; norms of matrices are refused. */
 function linalgNorm(c: Context, a: Arguments): Ref {
   const ref = a.ref('self')
@@ -188,20 +182,21 @@ function trapezoid(c: Context, a: Arguments): Ref {
   return elementwise(c, 'Mul', [total, number(c, total, a.float('dx') / 2)])
 }
 
-/** How many boundaries are below (or not above) each value. */
+/** How many boundaries are below (or not above) each value; what is no number comes after all of them. */
 function bucketize(c: Context, a: Arguments): Ref {
-  const [values, boundaries] = a.has('boundaries') ? ['self', 'boundaries'] : ['self', 'sorted_sequence']
-  const [x, limits] = promoted(c, a, [values, boundaries])
-  const right = a.bool('right')
-  if (a.bool('out_int32') || limits.rank !== 1 || (a.has('side') && a.value('side') !== null))
-    return refuse('this form is not supported')
-  const below = elementwise(
+  const [x, limits] = promoted(c, a, ['self', a.has('boundaries') ? 'boundaries' : 'sorted_sequence'])
+  const side = a.has('side') ? a.value('side') : null
+  const right = a.bool('right') || side === 'right'
+  if (a.has('sorter') && a.value('sorter') !== null) return refuse('a sorter is not supported')
+  if (limits.rank !== 1) return refuse('its boundaries must have one dimension')
+  const above = elementwise(
     c,
-    right ? 'LessOrEqual' : 'Less',
+    right ? 'Greater' : 'GreaterOrEqual',
     [limits, unsqueeze(c, x, [x.rank])],
     dtype.bool,
   )
-  return reduce(c, 'ReduceSum', cast(c, below, dtype.int64), { axes: [x.rank], keep: false })
+  const counts = cast(c, notRef(c, above), a.bool('out_int32') ? dtype.int32 : dtype.int64)
+  return reduce(c, 'ReduceSum', counts, { axes: [x.rank], keep: false })
 }
 
 function trace(c: Context, a: Arguments): Ref {
@@ -237,11 +232,11 @@ export const more: Operators = {
   cross,
   linalg_cross: cross,
   nanmean: nanMean,
-  aminmax,
   linalg_norm: linalgNorm,
   addbmm,
   rot90: rotate,
   trapezoid,
   bucketize,
+  searchsorted: bucketize,
   trace,
 }

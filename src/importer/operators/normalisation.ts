@@ -1,12 +1,13 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { dtype, factsOf, isFloating } from '../dtypes.ts'
-import { agreed, elementwise, numberRef, reduce, type Over, reshape, sizeAt } from '../emit.ts'
+import { agreed, cast, elementwise, numberRef, reduce, type Over, reshape, sizeAt } from '../emit.ts'
 import type { Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
 import { exactQuotient, product } from '../sym.ts'
-import { add, reciprocal, unary } from './pointwise.ts'
+import { extremeRef } from './extremes.ts'
+import { add, notRef, reciprocal, unary } from './pointwise.ts'
 
 function vector(c: Context, like: Ref, size: Ref['shape'][number], value: number): Ref {
   if (typeof size !== 'bigint') return refuse('the number of channels must be known')
@@ -141,8 +142,8 @@ function groupNorm(c: Context, a: Arguments): Ref {
 /** The p-norm over some axes. */
 export function lpNorm(c: Context, ref: Ref, p: number, { axes, keep }: Over): Ref {
   const size = unary(c, 'Abs', ref)
-  if (p === Infinity) return reduce(c, 'ReduceMax', size, { axes, keep })
-  if (p === -Infinity) return reduce(c, 'ReduceMin', size, { axes, keep })
+  if (p === Infinity) return extremeRef(c, 'ReduceMax', size, { axes, keep })
+  if (p === -Infinity) return extremeRef(c, 'ReduceMin', size, { axes, keep })
   if (p === 1) return reduce(c, 'ReduceSum', size, { axes, keep })
   if (p === 2)
     return unary(c, 'Sqrt', reduce(c, 'ReduceSum', elementwise(c, 'Mul', [ref, ref]), { axes, keep }))
@@ -155,8 +156,8 @@ export function lpNorm(c: Context, ref: Ref, p: number, { axes, keep }: Over): R
 }
 
 function countNonZero(c: Context, ref: Ref, { axes, keep }: Over): Ref {
-  const marks = unary(c, 'Abs', unary(c, 'Sign', ref))
-  return reduce(c, 'ReduceSum', marks, { axes, keep })
+  const zero = elementwise(c, 'Equal', [ref, numberRef(c, ref.dtype, 0)], dtype.bool)
+  return reduce(c, 'ReduceSum', cast(c, notRef(c, zero), ref.dtype), { axes, keep })
 }
 
 /** Normalisations. */

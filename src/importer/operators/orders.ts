@@ -1,88 +1,79 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { dtype, isFloating } from '../dtypes.ts'
-import { cast, elementwise, reduce, reshape, sizeAt, staticSize, unsqueeze } from '../emit.ts'
+import { cast, elementwise, reduce, reshape, sizeAt, sliceAxis, unsqueeze } from '../emit.ts'
 import type { Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
-import { product } from '../sym.ts'
+import { addInts, floorDivInts, product, subInts, Sym, type Int } from '../sym.ts'
 import { lpNorm } from './normalisation.ts'
-import { add, number } from './pointwise.ts'
-import { typeArgument } from './queries.ts'
+import { anyMissing, missingPlace } from './extremes.ts'
+import { add, number, where } from './pointwise.ts'
 import { promoted } from './arithmetic.ts'
-
-function cumulativeSum(c: Context, a: Arguments): Ref {
-  const self = a.ref('self')
-  const ref = cast(c, self, typeArgument(a, isFloating(self.dtype) ? self.dtype : dtype.int64))
-  if (ref.rank === 0) return ref
-  return c.op('CumSum', [ref, c.g.scalar(dtype.int64, BigInt(a.axis('dim', ref.rank)))], {
-    dtype: ref.dtype,
-    shape: ref.shape,
-  })
-}
-
-/** The logarithm would lose signs and zeros: one product per place. */
-function cumulativeProduct(c: Context, a: Arguments): Ref {
-  const self = a.ref('self')
-  const ref = cast(c, self, typeArgument(a, isFloating(self.dtype) ? self.dtype : dtype.int64))
-  const axis = a.axis('dim', ref.rank)
-  const size = staticSize(ref, axis)
-  if (size > 512) return refuse('it is supported for up to 512 elements')
-  const slices = Array.from({ length: size }, (_, at) => {
-    const shape = ref.shape.map((old, each) => (each === axis ? 1n : old))
-    return c.op('Slice', [ref, c.g.ints([at]), c.g.ints([at + 1]), c.g.ints([axis])], {
-      dtype: ref.dtype,
-      shape,
-    })
-  })
-  const products: Ref[] = []
-  for (const slice of slices)
-    products.push(products.length === 0 ? slice : elementwise(c, 'Mul', [products.at(-1) ?? slice, slice]))
-  return products.length === 1
-    ? (products[0] ?? ref)
-    : c.op('Concat', products, { dtype: ref.dtype, shape: ref.shape }, { axis: { int: axis } })
-}
 
 function topk(c: Context, a: Arguments): readonly Ref[] {
   const ref = a.ref('self')
   a.ignore('sorted')
-  return topRefs(c, ref, a.axis('dim', ref.rank), { count: a.int('k'), largest: a.bool('largest') })
+  const [axis, count, largest] = [a.axis('dim', ref.rank), a.int('k'), a.bool('largest')]
+  return ref.rank === 0 ? alone(c, ref) : topRefs(c, ref, axis, { count, largest })
 }
 
-/** ONNX's TopK gives the first place among equals, in order. */
-export function topRefs(
-  c: Context,
-  ref: Ref,
-  axis: number,
-  { count, largest }: { count: Ref['shape'][number]; largest: boolean },
-): readonly Ref[] {
-  const narrow =
-    ref.dtype === dtype.bool ||
-    ref.dtype === dtype.uint8 ||
-    ref.dtype === dtype.int8 ||
-    ref.dtype === dtype.int16
-  const input = narrow ? cast(c, ref, dtype.int32) : ref
-  const shape = ref.shape.map((size, each) => (each === axis ? count : size))
-  const [values, places] = c.g.ops(
-    'TopK',
-    [input, c.g.ints([count])],
-    [
-      { dtype: input.dtype, shape },
-      { dtype: dtype.int64, shape },
-    ],
-    { axis: { int: axis }, largest: { int: largest ? 1 : 0 }, sorted: { int: 1 } },
-  )
-  return values === undefined || places === undefined
-    ? refuse('it has no result')
-    : [cast(c, values, ref.dtype), places]
+/** A number in order: itself, at place 0. */
+function alone(c: Context, ref: Ref): readonly Ref[] {
+  return [ref, c.g.scalar(dtype.int64, 0n)]
+}
+
+interface Top {
+  readonly count: Int
+  readonly largest: boolean
+}
+
+/**
+ * The largest or smallest in order, with their places. ONNX's TopK gives the first place among equals. What is no number
+ * counts as infinity, so that it stands where PyTorch has it: above all numbers.
+ */
+export function topRefs(c: Context, given: Ref, axis: number, top: Top): readonly Ref[] {
+  const floating = isFloating(given.dtype)
+  const ref = given.dtype === dtype.bool ? cast(c, given, dtype.int32) : given
+  const missing = () => c.op('IsNaN', [ref], { dtype: dtype.bool, shape: ref.shape })
+  const keys = floating ? where(c, missing(), number(c, ref, Infinity), ref) : ref
+  const [values, places] = topOfRows(c, keys, axis, top)
+  if (values === undefined || places === undefined) return refuse('it has no result')
+  if (!floating) return [cast(c, values, given.dtype), places]
+  const kind = { dtype: ref.dtype, shape: places.shape }
+  return [c.op('GatherElements', [ref, places], kind, { axis: { int: axis } }), places]
+}
+
+/** TopK of ONNX Runtime ends its process where there are no rows: where that may be, it gets one row more. */
+function topOfRows(c: Context, keys: Ref, axis: number, { count, largest }: Top): readonly Ref[] {
+  const open = keys.shape.flatMap((size, each) => (each !== axis && size instanceof Sym ? [each] : []))
+  const more = open.reduce((ref, each) => oneMore(c, ref, each), keys)
+  const shape = more.shape.map((size, each) => (each === axis ? count : size))
+  const kinds = [
+    { dtype: keys.dtype, shape },
+    { dtype: dtype.int64, shape },
+  ]
+  const attributes = { axis: { int: axis }, largest: { int: largest ? 1 : 0 }, sorted: { int: 1 } }
+  return c.g
+    .ops('TopK', [more, c.g.ints([count])], kinds, attributes)
+    .map(result => open.reduce((ref, each) => oneLess(c, ref, each, sizeAt(keys, each)), result))
+}
+
+function oneMore(c: Context, ref: Ref, axis: number): Ref {
+  const pads = [...ref.shape.map(() => 0n), ...ref.shape.map((_, each) => (each === axis ? 1n : 0n))]
+  const shape = ref.shape.map((size, each) => (each === axis ? addInts(size, 1n) : size))
+  return c.op('Pad', [ref, c.g.ints(pads), number(c, ref, 0)], { dtype: ref.dtype, shape })
+}
+
+function oneLess(c: Context, ref: Ref, axis: number, size: Int): Ref {
+  return sliceAxis(c, ref, axis, { start: 0n, end: size, size })
 }
 
 function sort(c: Context, a: Arguments): readonly Ref[] {
   const ref = a.ref('self')
   a.ignore('stable')
-  if (ref.rank === 0) return [ref, c.g.scalar(dtype.int64, 0n)]
-  const axis = a.axis('dim', ref.rank)
-  return topRefs(c, ref, axis, { count: sizeAt(ref, axis), largest: a.bool('descending') })
+  const [axis, largest] = [a.axis('dim', ref.rank), a.bool('descending')]
+  return ref.rank === 0 ? alone(c, ref) : topRefs(c, ref, axis, { count: sizeAt(ref, axis), largest })
 }
 
 function argsort(c: Context, a: Arguments): Ref {
@@ -96,22 +87,31 @@ function median(c: Context, a: Arguments): Ref | readonly Ref[] {
     const flat = reshape(c, self, [product(self.shape)])
     return medianOf(c, flat, 0, false)[0] ?? refuse('it has no result')
   }
-  return medianOf(c, self, a.axis('dim', self.rank), a.bool('keepdim'))
+  const [axis, keep] = [a.axis('dim', self.rank), a.bool('keepdim')]
+  return self.rank === 0 ? alone(c, self) : medianOf(c, self, axis, keep)
 }
 
+/** Not-a-number is the median wherever there is one, at the first such place. */
 function medianOf(c: Context, ref: Ref, axis: number, keep: boolean): readonly Ref[] {
-  const size = staticSize(ref, axis)
-  return kth(c, ref, axis, { place: Math.floor((size - 1) / 2), keep })
+  const place = floorDivInts(subInts(sizeAt(ref, axis), 1n), 2n)
+  const [value, at] = kth(c, ref, axis, { place, keep })
+  if (value === undefined || at === undefined) return refuse('it has no result')
+  if (!isFloating(ref.dtype)) return [value, at]
+  const missing = anyMissing(c, ref, { axes: [axis], keep })
+  return [
+    where(c, missing, number(c, ref, Number.NaN), value),
+    where(c, missing, missingPlace(c, ref, axis, keep), at),
+  ]
 }
 
 function kth(
   c: Context,
   ref: Ref,
   axis: number,
-  { place, keep }: { place: number; keep: boolean },
+  { place, keep }: { place: Int; keep: boolean },
 ): readonly Ref[] {
   const sorted = topRefs(c, ref, axis, { count: sizeAt(ref, axis), largest: false })
-  const index = keep ? c.g.ints([place]) : c.g.scalar(dtype.int64, BigInt(place))
+  const index = c.g.known(dtype.int64, keep ? [1] : [], [place])
   const shape = keep
     ? ref.shape.map((size, each) => (each === axis ? 1n : size))
     : ref.shape.filter((_, each) => each !== axis)
@@ -122,7 +122,9 @@ function kth(
 
 function kthValue(c: Context, a: Arguments): readonly Ref[] {
   const ref = a.ref('self')
-  return kth(c, ref, a.axis('dim', ref.rank), { place: a.number('k') - 1, keep: a.bool('keepdim') })
+  const [axis, place] = [a.axis('dim', ref.rank), BigInt(a.number('k') - 1)]
+  const keep = a.bool('keepdim')
+  return ref.rank === 0 ? alone(c, ref) : kth(c, ref, axis, { place, keep })
 }
 
 /** x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)). */
@@ -160,10 +162,8 @@ function distance(c: Context, a: Arguments): Ref {
   return lpNorm(c, elementwise(c, 'Sub', [x, y]), a.float('p'), { axes: undefined, keep: false })
 }
 
-/** Orders, running totals and distances. */
+/** Orders and distances. */
 export const orders: Operators = {
-  cumsum: cumulativeSum,
-  cumprod: cumulativeProduct,
   topk,
   sort,
   argsort,

@@ -8,6 +8,7 @@ import type { Ref } from '../ref.ts'
 import { addInts, exactQuotient, show, Sym, type Int } from '../sym.ts'
 import { Tuple, Uninitialised } from '../values.ts'
 import { windows } from './convolution.ts'
+import { extremeRef } from './extremes.ts'
 import { mul } from './pointwise.ts'
 
 /** Works on [batch, channels, ...]: adds what an input lacks in front and takes it away from the results. */
@@ -197,11 +198,16 @@ function outputSizes(a: Arguments, ref: Ref, spatial: number): Int[] {
 function adapt(c: Context, ref: Ref, sizes: readonly Int[], kind: 'average' | 'max'): Ref {
   if (sizes.every(size => size === 1n)) {
     const axes = sizes.map((_, axis) => axis + 2)
-    return reduce(c, kind === 'average' ? 'ReduceMean' : 'ReduceMax', ref, { axes, keep: true })
+    return ofWindow(c, ref, axes, kind)
   }
   const steps = sizes.map((size, axis) => exactQuotient(sizeAt(ref, axis + 2), size))
   if (steps.every(step => typeof step === 'bigint')) return evenly(c, ref, steps.map(Number), kind)
   return sizes.reduce<Ref>((result, size, axis) => adaptAxis(c, result, axis + 2, { size, kind }), ref)
+}
+
+function ofWindow(c: Context, ref: Ref, axes: readonly number[], kind: 'average' | 'max'): Ref {
+  const over = { axes, keep: true }
+  return kind === 'average' ? reduce(c, 'ReduceMean', ref, over) : extremeRef(c, 'ReduceMax', ref, over)
 }
 
 function evenly(c: Context, ref: Ref, kernel: readonly number[], kind: 'average' | 'max'): Ref {
@@ -238,7 +244,7 @@ function adaptAxis(
     const shape = ref.shape.map((old, each) => (each === axis ? BigInt(end - start) : old))
     const inputs = [ref, c.g.ints([start]), c.g.ints([end]), c.g.ints([axis])]
     const slice = c.op('Slice', inputs, { dtype: ref.dtype, shape })
-    return reduce(c, kind === 'average' ? 'ReduceMean' : 'ReduceMax', slice, { axes: [axis], keep: true })
+    return ofWindow(c, slice, [axis], kind)
   })
   return concat(c, parts, axis, size)
 }

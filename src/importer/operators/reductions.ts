@@ -1,15 +1,14 @@
 import type { Arguments } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { dtype, factsOf, isFloating, type Dtype } from '../dtypes.ts'
-import { cast, elementwise, numberRef, reduce, type Over, reshape, sizeAt } from '../emit.ts'
+import { cast, elementwise, numberRef, reduce, sizeAt } from '../emit.ts'
 import type { Operator, Operators } from '../operator.ts'
 import { refuse } from '../refusal.ts'
 import type { Ref } from '../ref.ts'
 import { product, Sym } from '../sym.ts'
 import { lpNorm } from './normalisation.ts'
-import { add, div, number, toFloating, unary, where } from './pointwise.ts'
+import { add, div, number, sub, toFloating, unary, where } from './pointwise.ts'
 import { typeArgument } from './queries.ts'
-import { promoted } from './arithmetic.ts'
 
 function axesOf(a: Arguments, ref: Ref): number[] | undefined {
   return a.has('dim') ? a.axes('dim', ref.rank) : undefined
@@ -53,73 +52,16 @@ function prod(c: Context, a: Arguments): Ref {
   return reduce(c, 'ReduceProd', cast(c, ref, type), { axes: axesOf(a, ref), keep: keepOf(a) })
 }
 
-/** Largest or smallest: of all, along an axis with their places, or of two tensors. */
-const extreme =
-  (largest: boolean): Operator =>
-  (c, a) => {
-    const type = largest ? 'ReduceMax' : 'ReduceMin'
-    if (a.has('other')) {
-      const [x, y] = promoted(c, a)
-      return elementwise(c, largest ? 'Max' : 'Min', [x, y])
-    }
-    const ref = a.ref('self')
-    if (!a.has('dim')) return extremeRef(c, type, ref, { axes: undefined, keep: false })
-    const [axis, keep] = [a.axis('dim', ref.rank), a.bool('keepdim')]
-    return [extremeRef(c, type, ref, { axes: [axis], keep }), argExtreme(c, ref, axis, { largest, keep })]
-  }
-
-function extremeRef(c: Context, type: string, ref: Ref, { axes, keep }: Over): Ref {
-  if (ref.dtype !== dtype.bool) return reduce(c, type, ref, { axes, keep })
-  return cast(c, reduce(c, type, cast(c, ref, dtype.int32), { axes, keep }), dtype.bool)
-}
-
-function argExtreme(
-  c: Context,
-  given: Ref,
-  axis: number,
-  { largest, keep }: { largest: boolean; keep: boolean },
-): Ref {
-  const ref = given.dtype === dtype.bool ? cast(c, given, dtype.int32) : given
-  if (ref.rank === 0) return c.g.scalar(dtype.int64, 0n)
-  const shape = keep
-    ? ref.shape.map((size, each) => (each === axis ? 1n : size))
-    : ref.shape.filter((_, each) => each !== axis)
-  return c.op(
-    largest ? 'ArgMax' : 'ArgMin',
-    [ref],
-    { dtype: dtype.int64, shape },
-    { axis: { int: axis }, keepdims: { int: keep ? 1 : 0 } },
-  )
-}
-
-const argument =
-  (largest: boolean): Operator =>
-  (c, a) => {
-    const ref = a.ref('self')
-    const flat = a.value('dim') === null
-    const keep = a.bool('keepdim')
-    if (!flat) return argExtreme(c, ref, a.axis('dim', ref.rank), { largest, keep })
-    const place = argExtreme(c, reshape(c, ref, [product(ref.shape)]), 0, { largest, keep: false })
-    return keep
-      ? reshape(
-          c,
-          place,
-          ref.shape.map(() => 1n),
-        )
-      : place
-  }
-
-const amount =
-  (type: string): Operator =>
-  (c, a) =>
-    extremeRef(c, type, a.ref('self'), { axes: axesOf(a, a.ref('self')), keep: keepOf(a) })
-
-/** any and all: truth values as numbers. */
+/** any and all: truth values as numbers, of which no elements give the least or the greatest there is. */
 const truth =
   (type: string): Operator =>
   (c, a) => {
-    const ref = cast(c, cast(c, a.ref('self'), dtype.bool), dtype.int32)
-    return cast(c, reduce(c, type, ref, { axes: axesOf(a, ref), keep: keepOf(a) }), dtype.bool)
+    const self = a.ref('self')
+    const ref = cast(c, cast(c, self, dtype.bool), dtype.int32)
+    const extreme = reduce(c, type, ref, { axes: axesOf(a, ref), keep: keepOf(a) })
+    const result = elementwise(c, 'Greater', [extreme, c.g.scalar(dtype.int32, 0n)], dtype.bool)
+    // PyTorch answers bytes for bytes, and truth values for all else.
+    return cast(c, result, self.dtype === dtype.uint8 ? dtype.uint8 : dtype.bool)
   }
 
 /** Variance with what is taken off the count: `correction`, or 1 where `unbiased`. */
@@ -159,7 +101,8 @@ const softmaxOf =
     const ref = cast(c, self, typeArgument(a, self.dtype))
     if (!isFloating(ref.dtype)) return refuse('it needs a floating-point tensor')
     const axis = a.axis('dim', ref.rank)
-    if (ref.rank === 0) return type === 'Softmax' ? number(c, ref, 1) : number(c, ref, 0)
+    // Of one number it is 1, or the logarithm 0, and nothing where the number is not finite.
+    if (ref.rank === 0) return add(c, sub(c, ref, ref), type === 'Softmax' ? 1 : 0)
     return c.op(type, [ref], { dtype: ref.dtype, shape: ref.shape }, { axis: { int: axis } })
   }
 
@@ -175,12 +118,6 @@ export const reductions: Operators = {
   nansum: nanSum,
   mean,
   prod,
-  max: extreme(true),
-  min: extreme(false),
-  amax: amount('ReduceMax'),
-  amin: amount('ReduceMin'),
-  argmax: argument(true),
-  argmin: argument(false),
   any: truth('ReduceMax'),
   all: truth('ReduceMin'),
   var: (c, a) => variance(c, a).variance,

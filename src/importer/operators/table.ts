@@ -4,6 +4,8 @@ import { arithmetic } from './arithmetic.ts'
 import { attention } from './attention.ts'
 import { convolution } from './convolution.ts'
 import { creation } from './creation.ts'
+import { embeddings } from './embedding.ts'
+import { extremes } from './extremes.ts'
 import { formulas } from './formulas.ts'
 import { indexing } from './indexing.ts'
 import { joining } from './joining.ts'
@@ -20,6 +22,7 @@ import { rearranging } from './rearranging.ts'
 import { recurrentOperators } from './recurrent.ts'
 import { reductions } from './reductions.ts'
 import { resizing } from './resizing.ts'
+import { running } from './running.ts'
 import { scattering } from './scattering.ts'
 import { slicing } from './slicing.ts'
 import { views } from './views.ts'
@@ -42,7 +45,10 @@ const families: Readonly<Record<string, Operators>> = {
   Joining: joining,
   'Padding and rearranging': rearranging,
   Reductions: reductions,
-  'Orders, running totals and distances': orders,
+  'Largest and smallest': extremes,
+  'Orders and distances': orders,
+  'Running totals and extremes': running,
+  'Rows of tables': embeddings,
   'Picking elements': indexing,
   'Writing elements': scattering,
   Losses: losses,

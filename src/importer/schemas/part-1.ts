@@ -217,6 +217,8 @@ aten::cpu(Tensor(a) self) -> Tensor(b|a)
 aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor
 aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor
 aten::cuda(Tensor(a) self) -> Tensor(b|a)
+aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)
+aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)
 aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor
 aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor
 aten::data(Tensor self) -> Tensor
@@ -245,6 +247,8 @@ aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor
 aten::einsum.sublist(Tensor a, ...) -> Tensor
 aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor
 aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor
+aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)
+aten::embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)
 aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 aten::eq(Scalar a, Scalar b) -> bool

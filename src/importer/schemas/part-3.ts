@@ -141,6 +141,8 @@ aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
 aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor
 aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor
 aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor
+aten::searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
+aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
 aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)
 aten::select.t(t[](a) list, int idx) -> t(*)
 aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor

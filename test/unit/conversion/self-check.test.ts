@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { checkGraph } from '../../../src/conversion/self-check.ts'
-import { plansFor } from '../../../src/conversion/trial.ts'
+import { plansFor } from '../../../src/runtime/trial.ts'
 import type { ImportResult, OutputShape } from '../../../src/importer/import.ts'
 import { thrown } from '../../support/thrown.ts'
 import { info, writeTinyOnnx, type TinyGraph } from '../runtime/tiny-onnx.ts'

@@ -49,6 +49,15 @@ const archives: [archive: string, cases: string, inputs: string[]][] = [
   ['torchscript/mixed_trace/mixed_trace_traced.pt', 'mixed_trace', ['x=float32[batch,3]']],
   ['torchscript/shape_ops/shape_ops.pt', 'shape_ops', ['x=float32[batch,4,5,6]']],
   ['torchscript/shape_ops/shape_ops_traced.pt', 'shape_ops', ['x=float32[batch,4,5,6]']],
+  ['torchscript/not_a_number/not_a_number.pt', 'not_a_number', ['x=float32[batch,4]']],
+  ['torchscript/ordering/ordering.pt', 'ordering', ['x=float32[batch,4]']],
+  ['torchscript/small_types/small_types.pt', 'small_types', ['a=uint8[a]', 'b=int8[b]', 'c=int16[c]']],
+  [
+    'torchscript/bags/bags.pt',
+    'bags',
+    ['table=int64[batch,length]', 'flat=int64[all]', 'offsets=int64[bags]', 'weights=float32[all]'],
+  ],
+  ['torchscript/neighbours/neighbours.pt', 'neighbours', ['x=float32[rows,3]']],
 ]
 
 test.each(archives)('%s answers like PyTorch', async (archive, cases, inputs) => {

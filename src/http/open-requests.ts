@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ByteBudget } from '../byte-budget.ts'
+import { failureWith, type Failure } from '../errors.ts'
+
+/** One request until its answer is on its way, or nobody is there any more. */
+export interface OpenRequest {
+  /** Once it is known what was asked. */
+  reply?: FastifyReply
+  /** Bytes that it has taken of the budget. */
+  held: number
+}
+
+/** When the client of a refused request may try again. */
+const RETRY_AFTER_S = 1
+
+/** The requests of one app that are being read or answered, and what they hold of the budget of all. */
+export class OpenRequests {
+  readonly all = new Map<ServerResponse, OpenRequest>()
+  readonly #budget: ByteBudget
+  readonly #maxRequestSize: number
+
+  constructor(app: FastifyInstance, budget: ByteBudget, maxRequestSize: number) {
+    this.#budget = budget
+    this.#maxRequestSize = maxRequestSize
+    // Before Fastify's own listener, which may have answered when it returns.
+    app.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+      this.all.set(response, { held: 0 })
+      response.once('close', () => this.#close(response))
+    })
+  }
+
+  /**
+   * Takes a request's body off the budget before a byte of it is read; one without a length as it grows. The result is
+   * why it cannot be had.
+   */
+  admit({ headers, raw }: FastifyRequest, reply: FastifyReply): Failure | undefined {
+    const open = this.all.get(reply.raw)
+    if (open === undefined) return undefined
+    open.reply = reply
+    const length = Number(headers['content-length'] ?? 0)
+    // A larger one is refused as such, without being kept.
+    if (length > 0 && length <= this.#maxRequestSize) return this.#hold(open, length) ? undefined : tooMuch()
+    if (headers['transfer-encoding'] !== undefined) this.#countChunks(raw, open)
+    return undefined
+  }
+
+  /** Notes an answer that waits to be taken. */
+  addAnswer(response: ServerResponse, bytes: number): void {
+    const open = this.all.get(response)
+    if (open === undefined) return
+    open.held += bytes
+    this.#budget.take(bytes)
+  }
+
+  #countChunks(raw: IncomingMessage, open: OpenRequest): void {
+    const count = (chunk: Buffer) => {
+      if (this.#hold(open, chunk.length)) return
+      raw.off('data', count).pause()
+      if (open.reply?.sent === false) void open.reply.send(tooMuch())
+    }
+    // Whoever reads the body starts it; a listener alone must not.
+    raw.pause().on('data', count)
+  }
+
+  #hold(open: OpenRequest, bytes: number): boolean {
+    if (!this.#budget.tryTake(bytes)) return false
+    open.held += bytes
+    return true
+  }
+
+  #close(response: ServerResponse): void {
+    this.#budget.giveBack(this.all.get(response)?.held ?? 0)
+    this.all.delete(response)
+  }
+}
+
+function tooMuch() {
+  return failureWith({ retryAfterS: RETRY_AFTER_S }, 'TOO_MUCH_IN_FLIGHT')
+}
