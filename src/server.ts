@@ -252,6 +252,7 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
       responseTimeoutMs: config.workers.isDebug ? Infinity : config.workers.responseTimeoutMs,
       startupTimeoutMs: config.workers.isDebug ? Infinity : config.workers.startupTimeoutMs,
       jobQueueSize: config.workers.queueSize,
+      jobQueueBytes: config.workers.queueBytes,
     },
     worker: {
       threads: cpu.threadsPerWorker,
