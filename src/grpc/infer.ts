@@ -4,6 +4,7 @@ import { classify } from '../inference/classification.ts'
 import { clip, makeTensor } from '../inference/infer-input.ts'
 import {
   readClasses,
+  readPriority,
   readTimeoutMs,
   refuseReserved,
   refuseSharedMemory,
@@ -51,6 +52,7 @@ export async function infer(
     tensors: readInputs(request),
     outputs: [...classes.keys()],
     isGone,
+    priority: readPriority(parameters),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   })
   const tensors = inference.tensors.map(tensor => {
