@@ -41,6 +41,9 @@ export interface Batch<I, A> {
   readonly cutBy: CutBy
 }
 
+/** The end of this turn of the event loop: all that had come by its beginning has been pushed. */
+const turnEnds = () => new Promise<void>(resolve => void setImmediate(resolve))
+
 /** How often a full queue is searched for items that nobody waits for: under overload each push finds it full. */
 const SEARCH_PAUSE_MS = 5
 
@@ -61,6 +64,8 @@ export class Queue<I, A> {
     onEmpty: () => this.#tellEmpty(),
   })
   #batchLimit: number
+  /** Of the last batch. */
+  #lastSize = 0
   #searchedAt = -Infinity
   #onEmpty: (() => void)[] = []
 
@@ -115,11 +120,14 @@ export class Queue<I, A> {
       const decision = this.#decide(taker)
       if ('waitMs' in decision) {
         await this.#takers.woken(taker, decision.waitMs, stop)
+        // What the system has read together shall run together. One that came alone last time is not kept waiting.
+        if (this.#lastSize > 1) await turnEnds()
         continue
       }
       const { take, cutBy } = decision
       const entries = cutBy === 'retry' ? this.#waiting.takeReturned() : this.#waiting.take(take)
       if (entries.length === 0) continue
+      this.#lastSize = entries.length
       taker.held += 1
       taker.isAlone = cutBy === 'retry'
       if (this.length > 0) this.#wake()
