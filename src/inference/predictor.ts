@@ -1,4 +1,4 @@
-import { failure, restoreFailure, toFailure, type Failure } from '../errors.ts'
+import { failure, failureWith, restoreFailure, toFailure, type Failure } from '../errors.ts'
 import type { Model } from '../models/model.ts'
 import type { Registry } from '../models/registry.ts'
 import type { Job, Outcome } from '../pool/run-batch.ts'

@@ -95,6 +95,12 @@ test('two outputs of a handler, which has one', async () => {
   ])
 })
 
+test("a handler's own status is the answer's, with its text as the error", async () => {
+  const inputs = [{ name: 'data', datatype: 'BYTES', shape: [1], data: ['teapot'] }]
+  const { status, json } = await infer('shout', JSON.stringify({ inputs }))
+  expect([status, json.error]).toEqual([418, 'no coffee'])
+})
+
 test('JSON and binary tensors of the same values give the same answer', async () => {
   const count = 2000
   const bits = Uint32Array.from({ length: count }, (_, index) => Math.imul(index + 7, 2_654_435_761))
