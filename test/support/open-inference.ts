@@ -36,7 +36,7 @@ const SHOUT = `export default {
 /**
  * `id_<type>`: x [rows, n] to y; `scalar`; `wide`: [rows, 3] with two inputs a and b to a and b; `fraud`; `shout`: a
  * handler without a graph; `rows`: [batch, 2];
- * `batched`: [batch, n] in batches of 8.
+ * `batched`: [batch, n] in batches of 8; `labelled`: the same, with labels for the first three classes.
  */
 export async function startOpenInference(flags: readonly string[] = []): Promise<OpenInferenceServer> {
   const store = await makeStore()
@@ -57,6 +57,8 @@ export async function startOpenInference(flags: readonly string[] = []): Promise
   const config = 'batchSize: 8\nminWorkers: 1\n'
   const onnx = writeTinyOnnx(identity('float32', ['batch', 'n']))
   await store.addHandler('batched', { handler: 'export default {}', config, onnx })
+  const labels = { 0: 'cat', 1: 'a:b', 2: 'grün' }
+  await store.addHandler('labelled', { handler: 'export default {}', onnx, labels })
   const server = await startTestServer(store, flags)
   return { ...server, store }
 }
