@@ -236,8 +236,7 @@ export class Model {
       },
       onDeath: death => {
         observer.onDeath(death)
-        if (death.isRetry) return
-        this.#turnCircuit(afterDeath(this.#circuit, performance.now(), death.why))
+        this.#turnCircuit(afterDeath(this.#circuit, { ...death, now: performance.now() }))
       },
       onDiscarded: cause => observer.onDiscarded(cause),
       onState: (worker, state, reason) => {
