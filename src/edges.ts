@@ -24,7 +24,7 @@ import type { ModelOperations } from './models/operations.ts'
 import type { Registry } from './models/registry.ts'
 import type { Repository } from './models/repository.ts'
 import { totalMemoryBytes } from './pool/worker-program.ts'
-import type { Logger } from './telemetry/logger.ts'
+import type { RootLogger } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 /** Of all memory, what bodies of requests and answers may take where nothing else is said. */
@@ -32,7 +32,7 @@ const INFLIGHT_SHARE = 1 / 8
 
 export interface EdgeOptions {
   readonly config: Config
-  readonly logger: Logger
+  readonly logger: RootLogger
   readonly version: string
 }
 
@@ -108,7 +108,7 @@ function identityOf({ openInference }: Config, version: string) {
 }
 
 /** Where the system gives fewer file descriptors, connections fail before max_connections are there. */
-function warnOfFewFiles({ limits }: Config, logger: Logger): void {
+function warnOfFewFiles({ limits }: Config, logger: RootLogger): void {
   const openFiles = readOpenFilesLimit() ?? Infinity
   if (openFiles >= limits.connections) return
   logger.warn('The system lets this process have fewer open files than max_connections: raise its limit', {
@@ -155,11 +155,20 @@ function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): 
     cors: corsHeaders(listeners.cors),
     countResponse: (status: number) => metrics.countResponse(status),
   }
-  const doors = new Doors({ listeners, app, access, tls, version, drainMs: limits.drainTimeoutMs })
+  const { docsPage } = listeners
+  const doors = new Doors({
+    listeners,
+    app,
+    access,
+    tls,
+    version,
+    docsPage,
+    drainMs: limits.drainTimeoutMs,
+  })
   const { isRegistrationEnabled } = models
   const envelope = models.envelope === 'body' ? undefined : models.envelope
-  const isDetailed = !access.needsKey('inference')
-  const addHealth = (open: App) => addHealthRoutes(open, { readiness, isDetailed })
+  const isKeyNeeded = access.needsKey('inference')
+  const addHealth = (open: App) => addHealthRoutes(open, { readiness, isDetailed: !isKeyNeeded })
   const addInference = (open: App) => {
     const predicting = { predictor, registry, logger, envelope }
     addInferenceRoutes(open, predicting)
@@ -169,6 +178,7 @@ function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): 
       ...openInferenceOf(config, version),
       repository,
       readiness,
+      isKeyNeeded,
     })
   }
   doors.add('inference', addInference, addHealth)

@@ -101,6 +101,13 @@ export const failureTable = {
   // The server cannot take it now.
   NO_WORKER: { http: 503, grpc: 14, type: 'ServiceUnavailableException', text: noWorker },
   QUEUE_FULL: { http: 503, grpc: 8, type: 'ServiceUnavailableException', text: noWorker },
+  /** Its workers die again and again; the reason says of what. */
+  CIRCUIT_OPEN: {
+    http: 503,
+    grpc: 14,
+    type: 'ServiceUnavailableException',
+    text: (model: string) => `Model "${model}" is not served for the moment: its workers keep dying.`,
+  },
   TOO_MUCH_IN_FLIGHT: {
     http: 503,
     grpc: 8,

@@ -22,6 +22,17 @@ const LEAST = {
   maxRetryTimeoutInSec: 0,
   clientTimeoutInMills: 0,
   jobQueueSize: 1,
+  jobQueueBytes: 1,
+  maxQueueWait: 0,
+} as const
+
+/** Settings that are no numbers: what a value has to be, and in words. */
+const OTHERS = {
+  retry: { is: (value: unknown) => value === 'auto' || value === 'never', words: 'auto or never' },
+  preferredBatchSizes: {
+    is: (value: unknown) => Array.isArray(value) && value.every(size => isSetting(size, 1, MAX_SETTING)),
+    words: 'a list of whole numbers of at least 1',
+  },
 } as const
 
 /** The greatest value, where it is less than any number's. */
@@ -30,8 +41,13 @@ const MOST: { readonly [key in keyof typeof LEAST]?: number } = {
   startupTimeout: MAX_TIMEOUT_S,
 }
 
-/** `maxBatchDelay` and `clientTimeoutInMills` in milliseconds, the other times in seconds. */
-export type ModelSettings = { readonly [key in keyof typeof LEAST]?: number }
+/** `maxBatchDelay`, `maxQueueWait` and `clientTimeoutInMills` in milliseconds, the other times in seconds. */
+export type ModelSettings = { readonly [key in keyof typeof LEAST]?: number } & {
+  /** Whether what a worker had when it died runs again. */
+  readonly retry?: 'auto' | 'never'
+  /** Sizes for which a batch does not wait any longer, where it waits at all. */
+  readonly preferredBatchSizes?: readonly number[]
+}
 
 export interface ModelConfig {
   readonly settings: ModelSettings
@@ -46,8 +62,13 @@ export const emptyModelConfig: ModelConfig = { settings: {}, raw: {}, warnings: 
 /** Reads model-config.yaml. Throws INVALID_MODEL where it is not YAML or not a mapping; a wrong value only warns. */
 export function parseModelConfig(yaml: string): ModelConfig {
   const raw = parseYaml(yaml)
-  const settings: { -readonly [key in keyof ModelSettings]: number } = {}
   const warnings: string[] = []
+  const settings = { ...readNumbers(raw, warnings), ...readOthers(raw, warnings) }
+  return { settings, raw, warnings }
+}
+
+function readNumbers(raw: Record<string, unknown>, warnings: string[]): ModelSettings {
+  const settings: { -readonly [key in keyof typeof LEAST]?: number } = {}
   for (const key of Object.keys(LEAST) as (keyof typeof LEAST)[]) {
     const value = raw[key]
     if (value === undefined || value === null) continue
@@ -58,9 +79,19 @@ export function parseModelConfig(yaml: string): ModelConfig {
       warnings.push(`${key} must be a whole number of ${limit}, not ${describe(value)}; it is ignored`)
     }
   }
-  if (settings.clientTimeoutInMills !== undefined)
-    warnings.push('clientTimeoutInMills has no effect yet: requests wait until they are answered')
-  return { settings, raw, warnings }
+  return settings
+}
+
+function readOthers(raw: Record<string, unknown>, warnings: string[]): ModelSettings {
+  const settings: Record<string, unknown> = {}
+  for (const [key, { is, words }] of Object.entries(OTHERS)) {
+    const value = raw[key]
+    if (value === undefined || value === null) continue
+    if (is(value)) settings[key] = value
+    else warnings.push(`${key} must be ${words}, not ${describe(value)}; it is ignored`)
+  }
+  // Each value was found to be of the type that its key has.
+  return settings
 }
 
 function isSetting(value: unknown, least: number, most: number): value is number {

@@ -8,9 +8,18 @@ export interface BatchFacts {
   readonly oldestMs: number
   /** How long an item may wait for company; 0 is work-conserving. */
   readonly maxDelayMs: number
+  /** Sizes below `batchSize` for which it is not worth waiting any longer. */
+  readonly preferredSizes: readonly number[]
 }
 
-export type Decision = { readonly take: number } | { readonly take: 0; readonly waitMs: number }
+/**
+ * Why a batch got no more items: it was full, the worker was idle and there were no more, the delay was over, it had a
+ * preferred size, or it came back from a worker that died.
+ */
+export type CutBy = 'full' | 'idle' | 'delay' | 'preferred' | 'retry'
+
+export type Decision =
+  { readonly take: number; readonly cutBy: CutBy } | { readonly take: 0; readonly waitMs: number }
 
 /**
  * How many items a free worker takes now, or how long it waits for company first.
@@ -18,9 +27,21 @@ export type Decision = { readonly take: number } | { readonly take: 0; readonly 
  * Work-conserving unless a delay was asked for: what is there is taken at once, so batches form by themselves while
  * workers are busy and nobody waits at low load. The delay counts from the arrival of the oldest item.
  */
-export function decide({ waiting, batchSize, oldestMs, maxDelayMs }: BatchFacts): Decision {
+export function decide(facts: BatchFacts): Decision {
+  const { waiting, batchSize, oldestMs, maxDelayMs, preferredSizes } = facts
   if (waiting === 0) return { take: 0, waitMs: Infinity }
-  if (waiting >= batchSize) return { take: batchSize }
+  if (waiting >= batchSize) return { take: batchSize, cutBy: 'full' }
+  if (maxDelayMs === 0) return { take: waiting, cutBy: 'idle' }
   const waitMs = maxDelayMs - oldestMs
-  return waitMs > 0 ? { take: 0, waitMs } : { take: waiting }
+  if (waitMs <= 0) return { take: waiting, cutBy: 'delay' }
+  const preferred = Math.max(0, ...preferredSizes.filter(size => size <= waiting))
+  return preferred > 0 ? { take: preferred, cutBy: 'preferred' } : { take: 0, waitMs }
+}
+
+/**
+ * Whether a worker that is busy gets a further batch, so that it can begin as soon as it is free: only a full one, and
+ * only where each other worker that becomes free meanwhile still finds one.
+ */
+export function maySpare(facts: { waiting: number; batchSize: number; workers: number }): boolean {
+  return facts.waiting >= facts.batchSize * Math.max(1, facts.workers)
 }

@@ -1,47 +1,72 @@
-import { decide } from './policy.ts'
-
-/** One item in the queue, on its way to an answer. */
-export interface Entry<I, A> {
-  readonly item: I
-  /** `performance.now()` when it was pushed. */
-  readonly queuedAt: number
-  resolve(answer: A): void
-  reject(error: unknown): void
-}
+import { Entry, type Terms, type Unwanted } from './entry.ts'
+import { expectedWaitMs, Pace } from './pace.ts'
+import { decide, maySpare, type CutBy, type Decision } from './policy.ts'
+import { Takers, type Taker } from './takers.ts'
+import { Waiting } from './waiting.ts'
 
 export interface QueueOptions {
   /** Items that may wait; one more is refused. */
   readonly capacity: number
+  /** Bytes that items may have that wait; one more item is refused, unless none waits. */
+  readonly capacityBytes?: number
   /** Most items in one batch. */
   readonly batchSize: number
   /** Milliseconds an item may wait for company; 0 takes what is there. */
   readonly maxDelayMs: number
+  /** Sizes for which a batch does not wait any longer. */
+  readonly preferredSizes?: readonly number[]
+  /** An item that would probably wait longer is refused, whatever its deadline. */
+  readonly maxWaitMs?: number
+  /** Told of each item that no worker will get. */
+  onDropped?(cause: DropCause): void
 }
 
-interface Waiting<I, A> extends Entry<I, A> {
-  readonly isGone: () => boolean
-  /** The one that came after it, as long as both wait. */
-  next: Waiting<I, A> | undefined
+/** Why an item was not let in. */
+export type RefusalCause = 'queue_full' | 'queue_bytes' | 'expected_wait' | 'deadline'
+
+/** Why an item was not run; the last one is said by others. */
+export type DropCause = RefusalCause | Unwanted | 'circuit_open'
+
+/** An item was not let in; it is for the caller to say so. */
+export interface Refusal {
+  readonly refused: RefusalCause
+  /** How long it would have had to wait, as far as can be told. */
+  readonly waitMs: number
 }
+
+/** What one run of a worker gets together. */
+export interface Batch<I, A> {
+  /** Empty only for a puller that was stopped. */
+  readonly entries: readonly Entry<I, A>[]
+  readonly cutBy: CutBy
+}
+
+/** The end of this turn of the event loop: all that had come by its beginning has been pushed. */
+const turnEnds = () => new Promise<void>(resolve => void setImmediate(resolve))
 
 /** How often a full queue is searched for items that nobody waits for: under overload each push finds it full. */
 const SEARCH_PAUSE_MS = 5
 
-const neverGone = () => false
+const PATIENT: Terms = { isGone: () => false, deadline: Infinity, priority: 'normal', bytes: 0 }
 
 /**
  * The bounded queue of one model version. Requests push into it, free workers pull batches out of it, and that is
- * all: it knows no worker, no clock but `performance.now()`, and no error but the ones it is handed.
+ * all: it knows no worker, no clock but `performance.now()`, and no error but those it is handed and the two that say
+ * that nobody wants an answer any more.
  */
 export class Queue<I, A> {
   readonly options: QueueOptions
-  /** Those that wait are a chain: taking some from its front or its middle costs the same however many there are. */
-  #first: Waiting<I, A> | undefined
-  #last: Waiting<I, A> | undefined
-  #length = 0
+  /** How fast workers are; whoever runs the batches says so. */
+  readonly pace = new Pace()
+  readonly #takers = new Takers()
+  readonly #waiting = new Waiting<I, A>({
+    onDropped: cause => this.options.onDropped?.(cause),
+    onEmpty: () => this.#tellEmpty(),
+  })
   #batchLimit: number
+  /** Of the last batch. */
+  #lastSize = 0
   #searchedAt = -Infinity
-  #pullers: (() => void)[] = []
   #onEmpty: (() => void)[] = []
 
   constructor(options: QueueOptions) {
@@ -61,140 +86,148 @@ export class Queue<I, A> {
 
   /** Items that wait now, with those whose client left and that were not dropped yet. */
   get length(): number {
-    return this.#length
+    return this.#waiting.length
+  }
+
+  /** What waits has so many. */
+  get bytes(): number {
+    return this.#waiting.bytes
   }
 
   /**
-   * Puts an item in; the promise is its answer. Undefined where the queue is full: the caller refuses at once.
-   * `isGone` is asked when a batch is cut: an item nobody waits for any more is dropped with `gone()`.
+   * Puts an item in; the promise is its answer. What cannot be served is refused, and the caller says so. An item that
+   * nobody waits for any more gets CLIENT_GONE or DEADLINE_PASSED, and no worker.
    */
-  push(item: I, isGone: () => boolean = neverGone): Promise<A> | undefined {
-    if (this.#isFull) this.#makeRoom()
-    if (this.#isFull) return undefined
-    const { promise, resolve, reject } = Promise.withResolvers<A>()
-    this.#append({ item, queuedAt: performance.now(), resolve, reject, isGone, next: undefined })
-    this.#wakeOne()
-    return promise
+  push(item: I, asked: Partial<Terms> = {}): Promise<A> | Refusal {
+    const terms: Terms = { ...PATIENT, ...asked }
+    const refusal = this.#refuse(terms)
+    if (refusal !== undefined) {
+      this.options.onDropped?.(refusal.refused)
+      return refusal
+    }
+    const entry = new Entry<I, A>(item, terms, this.#settled)
+    this.#waiting.add(entry)
+    this.#wake()
+    return entry.answer
   }
 
-  /** Waits for work and takes a batch as the policy cuts it; empty once `stop` is aborted. */
-  async next(stop: AbortSignal): Promise<Entry<I, A>[]> {
+  /**
+   * Waits for work and takes a batch as the policy cuts it; empty once `stop` is aborted. The batch is counted in
+   * `taker.held` until the taker counts it out.
+   */
+  async next(stop: AbortSignal, taker: Taker = { held: 0 }): Promise<Batch<I, A>> {
     while (!stop.aborted) {
-      const { maxDelayMs } = this.options
-      const batchSize = this.#batchLimit
-      this.#dropGone(batchSize)
-      const oldestMs = this.#first === undefined ? 0 : performance.now() - this.#first.queuedAt
-      const decision = decide({ waiting: this.#length, batchSize, maxDelayMs, oldestMs })
-      if (decision.take > 0) return this.#cut(decision.take)
-      await this.#woken('waitMs' in decision ? decision.waitMs : Infinity, stop)
+      const decision = this.#decide(taker)
+      if ('waitMs' in decision) {
+        await this.#takers.woken(taker, decision.waitMs, stop)
+        // What the system has read together shall run together. One that came alone last time is not kept waiting.
+        if (this.#lastSize > 1) await turnEnds()
+        continue
+      }
+      const { take, cutBy } = decision
+      const entries = cutBy === 'retry' ? this.#waiting.takeReturned() : this.#waiting.take(take)
+      if (entries.length === 0) continue
+      this.#lastSize = entries.length
+      taker.held += 1
+      taker.isAlone = cutBy === 'retry'
+      if (this.length > 0) this.#wake()
+      return { entries, cutBy }
     }
     // A wake-up that this puller got and no longer wants belongs to somebody else.
-    if (this.#length > 0) this.#wakeOne()
-    return []
+    if (this.length > 0) this.#wake()
+    return { entries: [], cutBy: 'idle' }
+  }
+
+  /** A worker begins to pull; what it gets is called when it ends. */
+  join(): () => void {
+    this.#takers.serving += 1
+    return () => {
+      this.#takers.serving -= 1
+    }
+  }
+
+  /** Takes back what a worker did not answer, before all others; each group runs by itself. */
+  giveBack(groups: readonly (readonly Entry<I, A>[])[]): void {
+    this.#waiting.giveBack(groups)
+    groups.forEach(() => this.#wake())
   }
 
   /** Resolves once nothing waits. */
   empty(): Promise<void> {
     return new Promise(resolve => {
-      if (this.#length === 0) resolve()
+      if (this.length === 0) resolve()
       else this.#onEmpty.push(resolve)
     })
   }
 
   /** Rejects everything that waits. Later pushes are taken again. */
   rejectAll(error: unknown): void {
-    for (const entry of this.#take(this.#length)) entry.reject(error)
-    this.#tellEmpty()
+    this.#waiting.rejectAll(error)
   }
 
-  get #isFull(): boolean {
-    return this.#length >= this.options.capacity
+  /** Milliseconds until one of this priority that came now would be taken, as far as can be told. */
+  expectedWaitMs(priority: Terms['priority'] = 'low'): number {
+    if (this.#takers.hasIdle) return 0
+    const ahead = this.#waiting.ahead(priority)
+    return expectedWaitMs({ ahead, workers: this.#takers.serving, itemMs: this.pace.itemMs })
   }
 
-  #append(entry: Waiting<I, A>): void {
-    if (this.#last === undefined) this.#first = entry
-    else this.#last.next = entry
-    this.#last = entry
-    this.#length += 1
+  readonly #settled = (entry: Entry<I, A>) => this.#waiting.settled(entry)
+
+  #refuse(terms: Terms): Refusal | undefined {
+    if (this.#whyFull(terms) !== undefined) this.#makeRoom()
+    const full = this.#whyFull(terms)
+    if (full !== undefined) return { refused: full, waitMs: this.expectedWaitMs() }
+    const { maxWaitMs = Infinity } = this.options
+    if (terms.deadline === Infinity && maxWaitMs === Infinity) return undefined
+    const leftMs = terms.deadline - performance.now()
+    if (leftMs <= 0) return { refused: 'deadline', waitMs: 0 }
+    const waitMs = this.expectedWaitMs(terms.priority)
+    return waitMs > Math.min(leftMs, maxWaitMs) ? { refused: 'expected_wait', waitMs } : undefined
   }
 
-  #cut(size: number): Entry<I, A>[] {
-    const batch = this.#take(size)
-    if (this.#length > 0) this.#wakeOne()
-    else this.#tellEmpty()
-    return batch
-  }
-
-  /** Takes `size` items, or all there are, from the front. */
-  #take(size: number): Waiting<I, A>[] {
-    const taken: Waiting<I, A>[] = []
-    for (let entry = this.#first; entry !== undefined && taken.length < size; entry = this.#first) {
-      taken.push(entry)
-      this.#first = entry.next
-      // A batch that takes long must not keep those behind it in memory.
-      entry.next = undefined
-    }
-    if (this.#first === undefined) this.#last = undefined
-    this.#length -= taken.length
-    return taken
-  }
-
-  #tellEmpty(): void {
-    for (const tell of this.#onEmpty.splice(0)) tell()
+  #whyFull({ bytes }: Terms): RefusalCause | undefined {
+    const { capacity, capacityBytes = Infinity } = this.options
+    if (this.length >= capacity) return 'queue_full'
+    return this.bytes > 0 && this.bytes + bytes > capacityBytes ? 'queue_bytes' : undefined
   }
 
   #makeRoom(): void {
     const now = performance.now()
     if (now - this.#searchedAt < SEARCH_PAUSE_MS) return
     this.#searchedAt = now
-    this.#dropGone(Infinity)
+    this.#waiting.dropUnwanted()
   }
 
-  /** Drops, from the front on, what nobody waits for any more, until `enough` others are found. */
-  #dropGone(enough: number): void {
-    let living = 0
-    let before: Waiting<I, A> | undefined
-    for (let entry = this.#first; entry !== undefined && living < enough; entry = entry.next) {
-      if (!entry.isGone()) {
-        living += 1
-        before = entry
-        continue
-      }
-      if (before === undefined) this.#first = entry.next
-      else before.next = entry.next
-      if (this.#last === entry) this.#last = before
-      this.#length -= 1
-      entry.reject(new ClientGone())
+  #decide(taker: Taker): Decision {
+    const batchSize = this.#batchLimit
+    if (taker.held > 0) {
+      const isWorth = !this.#takers.hasIdle && this.#isWorth(taker)
+      return isWorth ? { take: batchSize, cutBy: 'full' } : { take: 0, waitMs: Infinity }
     }
-    if (this.#length === 0) this.#tellEmpty()
+    if (this.#waiting.hasReturned) return { take: batchSize, cutBy: 'retry' }
+    const { maxDelayMs, preferredSizes = [] } = this.options
+    const oldestMs = maxDelayMs > 0 ? performance.now() - this.#waiting.oldestAt() : 0
+    const waiting = this.#waiting.lineLength
+    return decide({ waiting, batchSize, maxDelayMs, oldestMs, preferredSizes })
   }
 
-  #wakeOne(): void {
-    this.#pullers.shift()?.()
+  /** Whether there is a batch for one that is busy. */
+  readonly #isWorth = (taker: Taker): boolean => {
+    const facts = {
+      waiting: this.#waiting.lineLength,
+      batchSize: this.#batchLimit,
+      workers: this.#takers.serving,
+    }
+    if (taker.isAlone === true || this.#waiting.hasReturned || !maySpare(facts)) return false
+    return taker.wantsMore?.() ?? false
   }
 
-  /** Resolves when an item came, the time is over, or `stop` was aborted. */
-  #woken(waitMs: number, stop: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const wake = () => {
-        clearTimeout(timer)
-        stop.removeEventListener('abort', abandon)
-        resolve()
-      }
-      const abandon = () => {
-        this.#pullers = this.#pullers.filter(puller => puller !== wake)
-        wake()
-      }
-      const timer = Number.isFinite(waitMs) ? setTimeout(abandon, waitMs) : undefined
-      stop.addEventListener('abort', abandon)
-      // A puller that waits for company keeps its place before those that wait for anything at all.
-      if (timer === undefined) this.#pullers.push(wake)
-      else this.#pullers.unshift(wake)
-    })
+  #wake(): void {
+    this.#takers.wake(this.#isWorth)
   }
-}
 
-/** Why an item was dropped from the queue: nobody waits for its answer any more. */
-export class ClientGone extends Error {
-  override readonly name = 'ClientGone'
+  #tellEmpty(): void {
+    for (const tell of this.#onEmpty.splice(0)) tell()
+  }
 }

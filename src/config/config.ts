@@ -50,12 +50,15 @@ export function toConfig(v: Values) {
   }
 }
 
+const DOCS_PAGE = { auto: 'by address', true: 'always', false: 'never' } as const
+
 function listeners(v: Values) {
   return {
     inference: v.inference_address,
     management: v.management_address,
     metrics: v.metrics_address,
     isMetricsServed: v.enable_metrics_api,
+    docsPage: DOCS_PAGE[v.enable_docs_page],
     maxRequestBytes: v.max_request_size,
     maxResponseBytes: v.max_response_size,
     cors: { origin: v.cors_allowed_origin, methods: v.cors_allowed_methods, headers: v.cors_allowed_headers },
@@ -118,6 +121,8 @@ function workers(v: Values) {
     unregisterTimeoutMs: v.unregister_model_timeout * MS_PER_SECOND,
     /** Requests for each model version. */
     queueSize: v.job_queue_size,
+    /** What they may have together. */
+    queueBytes: v.job_queue_bytes,
     firstNumber: v.initial_worker_port,
     /** Variables whose whole name matches are not passed to workers; undefined: all are. */
     hiddenVariables: v.blacklist_env_vars || undefined,

@@ -18,6 +18,13 @@ const Settings = z.object({
   startupTimeout: timeout,
   runtimeType: z.string().min(1),
   parallelLevel: positive,
+  retry: z.enum(['auto', 'never']),
+  /** Milliseconds. */
+  clientTimeoutInMills: positive,
+  /** Milliseconds. */
+  maxQueueWait: positive,
+  jobQueueBytes: positive,
+  preferredBatchSizes: z.array(positive),
 })
 
 export type ModelSettings = Readonly<Partial<z.infer<typeof Settings>>>

@@ -8,6 +8,7 @@ import {
   Text,
   binding,
   decimal,
+  oneOf,
   whole,
 } from './values.ts'
 import { INT32_MAX } from './timers.ts'
@@ -23,6 +24,11 @@ export const listeners = {
   metrics_address: binding({ http: 8082, https: 8445 })
     .prefault('http://127.0.0.1:8082')
     .describe('Where the metrics API listens.'),
+  enable_docs_page: oneOf('auto', 'true', 'false')
+    .prefault('auto')
+    .describe(
+      'Whether /docs shows the APIs of an address in a browser; auto: where only this machine reaches the address.',
+    ),
   enable_metrics_api: Flag.prefault('true').describe('Whether the metrics API is served.'),
   max_request_size: whole(1)
     .prefault('6553500')

@@ -74,6 +74,9 @@ export const workers = {
   job_queue_size: whole(1)
     .prefault('100')
     .describe('Requests that may wait for one model version; a further one gets 503.'),
+  job_queue_bytes: whole(1, Number.MAX_SAFE_INTEGER)
+    .prefault('536870912')
+    .describe('Bytes that the requests may have that wait for one model version; a further one gets 503.'),
   initial_worker_port: whole(0, 65_535)
     .prefault('9000')
     .describe('Number of the first worker in names and logs.'),

@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { failure } from '../errors.ts'
 import type { ImportReport } from '../importer/import.ts'
 import type { InputSpec } from '../importer/inputs.ts'
 import { convert, type ConverterOptions } from './convert.ts'
@@ -54,13 +56,15 @@ export class ImportCache {
     observer: ImportObserver,
   ): Promise<Imported> {
     const startedAt = performance.now()
+    const before = await identityOf(file)
     const key = await fingerprint(file, inputs)
-    const kept = await this.#kept.findOrMake(key, dir =>
-      convert({ file, inputs, output: join(dir, MODEL), isChecked: true }, this.#converter, stage =>
-        observer.onStage(stage),
-      ),
-    )
-    const placed = await this.#kept.place(kept)
+    const { kept, placed } = await this.#kept.take(key, async dir => {
+      const order = { file, inputs, output: join(dir, MODEL), isChecked: true }
+      const report = await convert(order, this.#converter, stage => observer.onStage(stage))
+      // The key stands for what the file was; what it has become must not be kept under it.
+      if ((await identityOf(file)) !== before) throw failure('IMPORT_FAILED', 'the file changed meanwhile')
+      return report
+    })
     const seconds = (performance.now() - startedAt) / 1000
     observer.onDone(kept.report, kept.isNew ? 'import' : 'cache', seconds)
     const dataFiles = kept.names.filter(name => name !== MODEL).map(name => join(placed.dir, name))
@@ -71,4 +75,10 @@ export class ImportCache {
   close(): void {
     this.#closing.abort()
   }
+}
+
+/** Differs where the file has been written or replaced. */
+async function identityOf(file: string): Promise<string> {
+  const { ino, size, mtimeNs } = await stat(file, { bigint: true })
+  return `${ino} ${size} ${mtimeNs}`
 }

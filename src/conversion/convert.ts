@@ -66,6 +66,8 @@ function toFailure(end: FencedEnd<ConversionMessage>, options: ConverterOptions)
     // The process sends the whole text of its failure.
     return new Failure('IMPORT_REFUSED', end.result.text)
   }
+  if (end.type === 'crashed' && end.detail.includes('heap out of memory'))
+    return failure('IMPORT_REFUSED', 'it needs more memory than an import may have')
   const { what, detail } = end.type === 'crashed' ? end : faultOf(end.result)
   return failureWith({ cause: new Error(`${what}\n${detail}`) }, 'IMPORT_FAILED', what)
 }

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
@@ -34,6 +33,8 @@ export type FencedEnd<R> =
 const MEMORY_CHECK_MS = 200
 const PAGE_BYTES = 4096
 const LAST_WORDS_CHARS = 2000
+/** A report has the names of inputs and outputs, which the file chooses. */
+const MAX_LINE_CHARS = 16 * 2 ** 20
 
 const children = new Set<ChildProcess>()
 process.on('exit', () => {
@@ -94,9 +95,16 @@ export class FencedProcess<R> {
     const wire = this.#child.stdio?.[3] as Readable | undefined
     if (wire === undefined || this.#child.stderr === null) return
     wire.on('error', () => {}) // 'close' of the process tells the story.
-    createInterface({ input: wire }).on('line', line => {
-      const result = options.take(JSON.parse(line))
-      if (result !== undefined) this.#end ??= { type: 'result', result }
+    let waiting = ''
+    wire.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (waiting + chunk).split('\n')
+      // What a process that was killed has not finished saying stays here, and is not looked at.
+      waiting = lines.pop() ?? ''
+      for (const line of lines) {
+        const result = options.take(JSON.parse(line))
+        if (result !== undefined) this.#end ??= { type: 'result', result }
+      }
+      if (waiting.length > MAX_LINE_CHARS) this.#child.kill('SIGKILL')
     })
     this.#child.stderr.on('data', (chunk: Buffer) => {
       this.#lastWords = (this.#lastWords + chunk.toString()).slice(-LAST_WORDS_CHARS)
@@ -115,10 +123,21 @@ function start({ program, order, readable, folder }: FencedOptions<unknown>): Ch
     '--disable-warning=SecurityWarning',
     '--disable-warning=ExperimentalWarning',
   ]
-  return spawn(process.execPath, [...flags, file, JSON.stringify(order)], {
+  const child = spawn(process.execPath, [...flags, file, JSON.stringify(order)], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env: {},
   })
+  dieFirst(child.pid)
+  return child
+}
+
+/** Where memory runs out between two checks, Linux ends this process before the server and its workers. */
+function dieFirst(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
+  } catch {
+    // Another system, or one that does not allow it.
+  }
 }
 
 /** Resident memory, where the system tells it: on Linux. */

@@ -70,8 +70,7 @@ export class GraphCache {
     const files = [plain.modelFile, ...plain.dataFiles]
     try {
       if ((await totalBytes(files)) < WORTH_BYTES) return undefined
-      const kept = await this.#kept.findOrMake(await keyOf(files), dir => this.#make(plain, dir))
-      const placed = await this.#kept.place(kept)
+      const { kept, placed } = await this.#kept.take(await keyOf(files), dir => this.#make(plain, dir))
       const ms = Math.round(performance.now() - startedAt)
       const what = kept.isNew
         ? 'Optimised a graph for this machine'

@@ -12,7 +12,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { hashFile } from './fingerprint.ts'
 
 export interface KeptOptions {
@@ -37,6 +37,12 @@ export interface Kept<R> {
   readonly isNew: boolean
 }
 
+/** The files of a result in a folder that `release` removes. */
+export interface Placed {
+  readonly dir: string
+  release(): Promise<void>
+}
+
 /** What lies beside a result: the sizes and hashes of its files, and the report. */
 interface Entry<R> {
   readonly files: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[]
@@ -46,6 +52,7 @@ interface Entry<R> {
 /** Of results that a server did not live to finish. */
 const PARTIAL = '.partial-'
 const PARTIAL_LIFE_MS = 24 * 3600 * 1000
+const MAX_ATTEMPTS = 3
 
 /**
  * A folder of results, each under the key that says what it was made from. Servers share it: a result appears under its
@@ -70,8 +77,20 @@ export class KeptResults<R> {
     return promise
   }
 
+  /** `findOrMake` and `place` at once: what another server, or a trim, removes in between is found or made again. */
+  async take(key: string, make: (dir: string) => Promise<R>): Promise<{ kept: Kept<R>; placed: Placed }> {
+    for (let attempt = 1; ; attempt++) {
+      const kept = await this.findOrMake(key, make)
+      try {
+        return { kept, placed: await this.place(kept) }
+      } catch (error) {
+        if (!isMissing(error) || attempt === MAX_ATTEMPTS) throw error
+      }
+    }
+  }
+
   /** The result's files in a folder of its own below `workDir`, which `release` removes. */
-  async place({ dir: from, names }: Kept<R>): Promise<{ dir: string; release(): Promise<void> }> {
+  async place({ dir: from, names }: Kept<R>): Promise<Placed> {
     const dir = join(this.#options.workDir, randomBytes(16).toString('hex'))
     const release = () => rm(dir, { recursive: true, force: true })
     try {
@@ -120,18 +139,17 @@ export class KeptResults<R> {
   async #keep(partial: string, dir: string): Promise<void> {
     try {
       await rename(partial, dir)
-    } catch (error) {
-      if ((await this.#read(dir)) === undefined) throw error
+    } catch {
+      if ((await this.#read(dir)) !== undefined) return
+      await discard(dir) // Something without a record is in the way.
+      await rename(partial, dir)
     }
   }
 
-  /** What is kept in a folder, where each of its files is as it was written; else the folder is removed. */
+  /** What is kept in a folder, where each of its files is as it was written; what has changed is removed. */
   async #read(dir: string): Promise<Entry<R> | undefined> {
     const text = await readFile(join(dir, this.#options.record), 'utf8').catch(() => undefined)
-    if (text === undefined) {
-      await rm(dir, { recursive: true, force: true })
-      return undefined
-    }
+    if (text === undefined) return undefined
     try {
       // This class wrote it; what somebody else made of it fails here or at the hashes.
       const entry = JSON.parse(text) as Entry<R>
@@ -142,7 +160,7 @@ export class KeptResults<R> {
       throw new Error('it has no files')
     } catch (error) {
       this.#options.warn(this.#options.words.damaged, { reason: String(error) })
-      await rm(dir, { recursive: true, force: true })
+      await discard(dir)
       return undefined
     }
   }
@@ -167,6 +185,21 @@ export class KeptResults<R> {
 
 function asKept<R>(dir: string, { files, report }: Entry<R>, isNew: boolean): Kept<R> {
   return { dir, names: files.map(({ name }) => name), report, isNew }
+}
+
+/** Takes a result away at once, so that no other server sees half of it, and then removes its files. */
+async function discard(dir: string): Promise<void> {
+  const aside = join(dirname(dir), `${PARTIAL}${randomBytes(8).toString('hex')}`)
+  try {
+    await rename(dir, aside)
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+  await rm(aside, { recursive: true, force: true })
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
 /** The same bytes under a second name, which costs nothing; a copy across file systems. */
@@ -197,7 +230,7 @@ async function trim(folder: string, key: string, maxBytes: number): Promise<void
   }
   for (const { path, bytes } of others.toSorted((a, b) => a.usedMs - b.usedMs)) {
     if (total <= maxBytes) return
-    await rm(path, { recursive: true, force: true })
+    await discard(path)
     total -= bytes
   }
 }

@@ -47,7 +47,7 @@ export function inferenceService({
 async function answer(predictor: Predictor, request: Request, call: Call): Promise<Response> {
   const { model_name: model, model_version: version, input, sequence_id } = request
   if (model === '') throw failure('MISSING_PARAMETER', 'model_name')
-  const { requestId, headers, isGone } = call
+  const { requestId, headers, isGone, timeoutMs } = call
   const parameters = Array.from(input, ([name, value]) => ({ name, contentType: '', value }))
   const prediction = await predictor.predict({
     model,
@@ -55,6 +55,7 @@ async function answer(predictor: Predictor, request: Request, call: Call): Promi
     verb: 'predict',
     item: { requestId, headers: { ...headers, url_path: '', explain: 'False' }, parameters },
     isGone,
+    timeoutMs,
   })
   if (prediction.status >= 400) throw refusedByHandler(prediction.status, prediction.body)
   return { prediction: prediction.body, sequence_id }

@@ -59,6 +59,28 @@ export class Access {
     })
   }
 
+  /** Adds routes that are for everyone who may reach the address at all, without a key. */
+  addOpen(app: App, api: ApiKind, addRoutes: (app: App) => void): void {
+    const origin = this.#originCheck(api)
+    void app.register((open, _options, done) => {
+      if (origin !== undefined) open.addHook('onRequest', origin)
+      addRoutes(open)
+      done()
+    })
+  }
+
+  /** Whether calls of this API have to come with its key. */
+  needsKey(api: ApiKind): api is 'inference' | 'management' {
+    const { tokens } = this.#options
+    if (api === 'metrics' || tokens === 'never') return false
+    return tokens === 'always' || (api === 'management' && !this.#isManagementLocal)
+  }
+
+  /** Whether keys are needed at all, for some API. */
+  get hasKeys(): boolean {
+    return this.#keys !== undefined
+  }
+
   /** For calls that do not come over HTTP: throws INVALID_KEY where the API needs a key and `authorization` lacks it. */
   checkKey(api: 'inference' | 'management', authorization: string | undefined): void {
     if (this.needsKey(api)) this.#keys?.check(api, authorization)
@@ -91,13 +113,6 @@ export class Access {
         'code here. Remove disable_token_authorization, or bind management_address and grpc_management_address to 127.0.0.1.',
       isGrave: true,
     }
-  }
-
-  /** Whether only those who have its key may call an API. */
-  needsKey(api: ApiKind): api is 'inference' | 'management' {
-    const { tokens } = this.#options
-    if (api === 'metrics' || tokens === 'never') return false
-    return tokens === 'always' || (api === 'management' && !this.#isManagementLocal)
   }
 
   #originCheck(api: ApiKind): onRequestHookHandler | undefined {

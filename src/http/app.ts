@@ -9,14 +9,22 @@ import Fastify, {
 } from 'fastify'
 import type { ByteBudget } from '../byte-budget.ts'
 import { failure, failureWith, toFailure, type Failure } from '../errors.ts'
-import type { Logger } from '../telemetry/logger.ts'
+import type { AccessLog, Logger } from '../telemetry/logger.ts'
 import { drainOnClose } from './drain.ts'
 import { sendJson } from './json.ts'
-import { OpenRequests } from './open-requests.ts'
+import { OpenRequests, type OpenRequest } from './open-requests.ts'
 import { cutSlowClients } from './slow-clients.ts'
 import { answerPlainHttp, tlsOptions, type TlsKeys } from './tls.ts'
 
 export type App = FastifyInstance
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Names and values of the headers that every answer has, in turns. */
+    readonly fixedHeaders: readonly string[]
+    readonly openRequests: OpenRequests
+  }
+}
 
 /** What clients may take of an app. */
 export interface AppLimits {
@@ -29,7 +37,7 @@ export interface AppLimits {
 }
 
 export interface AppOptions {
-  readonly logger: Logger
+  readonly logger: Logger & AccessLog
   /** Largest request body in bytes. */
   readonly maxRequestSize: number
   readonly limits: AppLimits
@@ -57,6 +65,9 @@ export const UNTYPED = 'application/vnd.sconce.untyped'
 /** What Fastify takes for a media type; TorchServe takes any text. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/
 
+/** nginx's word for a client that left before its answer: only the log has it. */
+const CLIENT_LEFT = 499
+
 const UNCACHED = {
   pragma: 'no-cache',
   'cache-control': 'no-cache; no-store, must-revalidate, private',
@@ -80,7 +91,10 @@ export function createApp(options: AppOptions): App {
     ...nodeOptions(options),
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     clientErrorHandler: (error, socket) => refuseBrokenHttp(error, socket),
-    frameworkErrors: (error, request, reply) => refuseUnrouted(options, error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      app.openRequests.note(request.raw, reply)
+      refuseUnrouted(options, error, request, reply)
+    },
   })
   // TorchServe predicts on whatever comes with a body.
   app.addHttpMethod('GET', { hasBody: true, overrideExisting: true })
@@ -98,6 +112,8 @@ export function createApp(options: AppOptions): App {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler((error, request, reply) => sendFailure(options, error, request, reply))
   app.setNotFoundHandler((request, reply) => sendFailure(options, failure('ROUTE_NOT_FOUND'), request, reply))
+  app.decorate('fixedHeaders', [...Object.entries(UNCACHED), ...Object.entries(options.cors)].flat())
+  app.decorate('openRequests', open)
   app.addHook('onRequest', (request, reply, done) => {
     const refused = open.admit(request, reply)
     if (refused !== undefined) return done(refused)
@@ -110,10 +126,6 @@ export function createApp(options: AppOptions): App {
     if (payload instanceof Uint8Array || typeof payload === 'string')
       open.addAnswer(reply.raw, payload.length)
     addHeaders(request, reply, options.cors)
-    done()
-  })
-  app.addHook('onResponse', (request, reply, done) => {
-    record(options, request, reply)
     done()
   })
   return app
@@ -142,6 +154,7 @@ function limitClients(app: FastifyInstance, options: AppOptions): OpenRequests {
     minBytesPerS: limits.minRequestBytesPerS,
     onCut: (client, why) => logger.info('A client was cut off', { client, why }),
   })
+  open.onOver = request => record(options, request)
   drainOnClose(app, open, draining)
   app.server.maxConnections = limits.connections
   let isFull = false
@@ -152,15 +165,16 @@ function limitClients(app: FastifyInstance, options: AppOptions): OpenRequests {
   return open
 }
 
-/** Counts a response and writes the access log. */
-function record(options: AppOptions, request: FastifyRequest, reply: FastifyReply): void {
-  options.countResponse(reply.statusCode)
-  options.logger.info('access', {
-    client: request.ip,
+/** Counts an answer that is out and writes the access log. Not Fastify's hook: that never comes for a client that left. */
+function record(options: AppOptions, { reply, client, startedAt }: Required<OpenRequest>): void {
+  const { raw, request } = reply
+  if (raw.writableFinished) options.countResponse(raw.statusCode)
+  options.logger.access({
+    client,
     method: request.method,
     url: request.url,
-    status: reply.statusCode,
-    ms: Math.round(reply.elapsedTime * 1000) / 1000,
+    status: raw.writableFinished ? raw.statusCode : CLIENT_LEFT,
+    ms: Math.round((performance.now() - startedAt) * 1000) / 1000,
     requestId: request.id,
   })
 }
@@ -199,7 +213,6 @@ function refuseUnrouted(
       : failureWith({ cause: error }, 'ROUTE_NOT_FOUND')
   reply.code(failed.http)
   addHeaders(request, reply, options.cors)
-  reply.raw.once('finish', () => record(options, request, reply))
   sendFailure(options, failed, request, reply)
 }
 

@@ -1,8 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { Busboy, type BusboyInstance } from '@fastify/busboy'
 import type { FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
 import type { Item, Parameter } from '../worker/protocol.ts'
+import { HeaderMemory } from './header-memory.ts'
 
 /** Parts of one form; further ones are refused. */
 const MAX_PARTS = 1000
@@ -19,20 +19,32 @@ export interface ItemOptions {
 
 /**
  * A request of any content type as an item, by TorchServe's rules: each field of a form is a parameter, any other
- * body is one parameter `body` with its media type. The bytes are not looked into.
+ * body is one parameter `body` with its media type. The bytes are not looked into. A promise for forms only.
  */
-export async function toItem(request: FastifyRequest, options: ItemOptions = {}): Promise<Item> {
-  const parameters = await readParameters(request)
-  if (options.withQuery === true) parameters.push(...queryParameters(request))
+export function toItem(request: FastifyRequest, options: ItemOptions = {}): Item | Promise<Item> {
+  const parameters = readParameters(request)
+  return 'then' in parameters
+    ? parameters.then(read => makeItem(request, read, options))
+    : makeItem(request, parameters, options)
+}
+
+function makeItem(request: FastifyRequest, parameters: readonly Parameter[], options: ItemOptions): Item {
+  const { urlPath = '', explain = false, withQuery = false } = options
+  const path = urlPath === '' ? (explain ? EXPLAINED : PREDICTED) : pathHeaders(urlPath, explain)
   return {
     requestId: request.id,
-    headers: {
-      ...joinHeaders(request.headers),
-      url_path: options.urlPath ?? '',
-      explain: options.explain === true ? 'True' : 'False',
-    },
-    parameters,
+    headers: headerMemory.join(request.raw, path),
+    parameters: withQuery ? [...parameters, ...queryParameters(request)] : parameters,
   }
+}
+
+const headerMemory = new HeaderMemory()
+const PREDICTED = pathHeaders('', false)
+const EXPLAINED = pathHeaders('', true)
+
+/** TorchServe tells handlers so what was asked for. */
+function pathHeaders(urlPath: string, explain: boolean) {
+  return { url_path: urlPath, explain: explain ? 'True' : 'False' }
 }
 
 /** A parameter's value as text; undefined where it is not there. The last of a name counts. */
@@ -41,14 +53,17 @@ export function textParameter(item: Item, name: string): string | undefined {
   return value === undefined ? undefined : new TextDecoder().decode(value)
 }
 
-async function readParameters(request: FastifyRequest): Promise<Parameter[]> {
+function readParameters(request: FastifyRequest): Parameter[] | Promise<Parameter[]> {
   // The parser for '*' hands out the bytes; without a body there are none.
   const body =
     request.body instanceof Uint8Array
       ? Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength)
       : NOTHING
   const contentType = request.headers['content-type'] ?? ''
-  const mediaType = (contentType.split(';', 1)[0] ?? '').trim().toLowerCase()
+  const mediaType =
+    contentType === 'application/json'
+      ? contentType
+      : (contentType.split(';', 1)[0] ?? '').trim().toLowerCase()
   if (mediaType === 'multipart/form-data') return parseMultipart(contentType, body)
   if (mediaType !== 'application/x-www-form-urlencoded')
     return [{ name: 'body', contentType: mediaType, value: body }]
@@ -117,12 +132,4 @@ function queryParameters(request: FastifyRequest): Parameter[] {
   const start = request.url.indexOf('?')
   const query = new URLSearchParams(start === -1 ? '' : request.url.slice(start + 1))
   return [...query].map(([name, value]) => ({ name, contentType: '', value: Buffer.from(value) }))
-}
-
-export function joinHeaders(headers: IncomingHttpHeaders): Record<string, string> {
-  const joined: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) joined[name] = typeof value === 'string' ? value : value.join(', ')
-  }
-  return joined
 }

@@ -1,8 +1,14 @@
+import assert from 'node:assert/strict'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Access } from './access.ts'
 import { addDescriptionRoutes } from './api-description.ts'
 import { createApp, type App, type AppOptions } from './app.ts'
 import type { ApiKind } from './description.ts'
 import { listen, type Binding } from './listen.ts'
+import { sendCompact } from './kserve-errors.ts'
+import { addDocsPage } from './openapi/page.ts'
+import { describeServer, type ServedDoor } from './openapi/server-document.ts'
+import { isLocal } from './origin.ts'
 import type { TlsKeys } from './tls.ts'
 
 export interface DoorsOptions {
@@ -13,6 +19,8 @@ export interface DoorsOptions {
   /** Key and certificate of the https listeners; undefined where there are none. */
   readonly tls: TlsKeys | undefined
   readonly version: string
+  /** Where there is a page that shows the API; `by address`: on those that only this machine reaches. */
+  readonly docsPage: 'always' | 'by address' | 'never'
   /** What requests in flight get at the end, before their connections are cut. */
   readonly drainMs: number
 }
@@ -47,6 +55,7 @@ export class Doors {
     for (const [app, behind] of Map.groupBy(this.#apps, ([, door]) => door)) {
       const apis = Array.from(behind, ([api]) => api)
       addDescriptionRoutes(app, apis, version)
+      this.#addDocuments(app, apis, bound)
       const [first] = apis
       if (first !== undefined) bound.set(app, await listen(app, listeners[first]))
     }
@@ -66,6 +75,39 @@ export class Doors {
   async close(): Promise<void> {
     await Promise.all([...new Set(this.#apps.values())].map(app => this.#closeApp(app)))
     await this.#options.access.close()
+  }
+
+  /** The document of the whole server, with the addresses as they are when it is asked for; and the page that shows it. */
+  #addDocuments(app: App, apis: readonly ApiKind[], bound: ReadonlyMap<App, string>): void {
+    const { access, version } = this.#options
+    const [first] = apis
+    if (first === undefined) return
+    access.addOpen(app, first, open => {
+      const answer = (_request: FastifyRequest, reply: FastifyReply) => {
+        const doors = this.#served(bound)
+        const here = doors.find(({ apis: behind }) => behind.includes(first))
+        assert(here, 'an address that answers is one of the bound ones')
+        const needsKey = (api: ApiKind) => access.needsKey(api)
+        return sendCompact(reply, describeServer({ version, doors, here, hasKeys: access.hasKeys, needsKey }))
+      }
+      open.route({ method: ['GET', 'HEAD'], url: '/openapi.json', handler: answer })
+      if (this.#hasPage(apis)) addDocsPage(open)
+    })
+  }
+
+  #served(bound: ReadonlyMap<App, string>): ServedDoor[] {
+    return Array.from(bound, ([app, address]) => {
+      const apis = [...this.#apps].flatMap(([api, door]) => (door === app ? [api] : []))
+      return { apis, address, hasPage: this.#hasPage(apis) }
+    })
+  }
+
+  /** Metrics alone need none. */
+  #hasPage(apis: readonly ApiKind[]): boolean {
+    const { docsPage, listeners } = this.#options
+    const api = apis.find(kind => kind !== 'metrics')
+    if (api === undefined || docsPage === 'never') return false
+    return docsPage === 'always' || isLocal(listeners[api])
   }
 
   /** Port 0 is another free port for each API. */

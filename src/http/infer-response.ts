@@ -10,7 +10,8 @@ export interface ResponseForm {
 }
 
 export interface InferResponse {
-  readonly body: Buffer
+  /** The JSON, and the binary data of each tensor that is sent so: to be sent one after the other, never joined. */
+  readonly pieces: readonly Uint8Array[]
   /** Bytes of the JSON where binary data follows it. */
   readonly headerLength: number | undefined
 }
@@ -27,8 +28,7 @@ export function writeInferResponse(inference: Inference, form: ResponseForm): In
   const json = Buffer.from(
     `{${id}"model_name":${JSON.stringify(name)},"model_version":${JSON.stringify(version)},"outputs":[${outputs.join(',')}]}`,
   )
-  if (binary.length === 0) return { body: json, headerLength: undefined }
-  return { body: Buffer.concat([json, ...binary]), headerLength: json.length }
+  return { pieces: [json, ...binary], headerLength: binary.length === 0 ? undefined : json.length }
 }
 
 function writeOutput(tensor: WireTensor, nonFinite: NonFinite): string {

@@ -4,7 +4,7 @@ import { failure } from '../errors.ts'
 import { classify } from '../inference/classification.ts'
 import { findModel, RAW_INPUT } from '../inference/model-metadata.ts'
 import { countElements, makeTensor, packBytes } from '../inference/infer-input.ts'
-import { readTimeoutMs } from '../inference/infer-parameters.ts'
+import { readPriority, readTimeoutMs } from '../inference/infer-parameters.ts'
 import type { Predictor } from '../inference/predictor.ts'
 import type { Registry } from '../models/registry.ts'
 import { DATATYPES, datatypeOf, type WireTensor } from '../runtime/datatype.ts'
@@ -13,7 +13,8 @@ import { clientGone } from './client-gone.ts'
 import { readInferRequest, splitBody, type InferRequest } from './infer-request.ts'
 import { writeInferResponse } from './infer-response.ts'
 import { chooseEncoding, deflateBody, inflateBody } from './inflate.ts'
-import { joinHeaders } from './body.ts'
+import { HeaderMemory } from './header-memory.ts'
+import { sendBytes, type Bytes } from './send-bytes.ts'
 import type { NonFinite } from './tensor-json-writer.ts'
 
 export interface InferOptions {
@@ -33,8 +34,11 @@ export interface InferExchange {
 
 const HEADER_LENGTH = 'inference-header-content-length'
 const NOTHING = Buffer.alloc(0)
+const NOTHING_MORE = {}
 /** A smaller answer is not worth compressing. */
 const MIN_PACKED_BYTES = 1024
+
+const headerMemory = new HeaderMemory()
 
 export async function inferOverHttp(options: InferOptions, exchange: InferExchange): Promise<FastifyReply> {
   const { request, reply, model, version } = exchange
@@ -44,18 +48,19 @@ export async function inferOverHttp(options: InferOptions, exchange: InferExchan
     model,
     version,
     requestId: request.id,
-    headers: joinHeaders(request.headers),
+    headers: headerMemory.join(request.raw, NOTHING_MORE),
     tensors,
     outputs: outputs.map(({ name }) => name),
     isGone: clientGone(request),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    timeoutMs,
+    priority: readPriority(asked.parameters),
   })
   const wanted = new Map(outputs.map(output => [output.name, output]))
   const classified = inference.tensors.map(tensor => {
     const classes = wanted.get(tensor.name)?.classes
     return classes === undefined ? tensor : classify(tensor, classes)
   })
-  const { body, headerLength } = writeInferResponse(
+  const { pieces, headerLength } = writeInferResponse(
     { ...inference, tensors: classified },
     {
       id: asked.id,
@@ -63,9 +68,9 @@ export async function inferOverHttp(options: InferOptions, exchange: InferExchan
       nonFinite: options.nonFinite,
     },
   )
-  if (headerLength !== undefined) reply.header(HEADER_LENGTH, String(headerLength))
-  reply.header('content-type', headerLength === undefined ? 'application/json' : 'application/octet-stream')
-  return sendPacked(request, reply, body)
+  const contentType = headerLength === undefined ? 'application/json' : 'application/octet-stream'
+  const more = headerLength === undefined ? [] : [HEADER_LENGTH, String(headerLength)]
+  return sendPacked(request, reply, { status: 200, contentType, more, pieces })
 }
 
 async function readRequest(
@@ -111,10 +116,16 @@ function rawTensor(body: Buffer, inputs: readonly TensorInfo[] | undefined, mode
   return makeTensor({ ...head, shape: fixed.map((axis, index) => (index === found[0] ? size : axis)) }, body)
 }
 
-async function sendPacked(request: FastifyRequest, reply: FastifyReply, body: Buffer): Promise<FastifyReply> {
-  const accepted = request.headers['accept-encoding']
-  const encoding = body.length < MIN_PACKED_BYTES ? undefined : chooseEncoding(accepted?.toString())
-  if (encoding === undefined) return reply.send(body)
-  reply.header('content-encoding', encoding)
-  return reply.send(await deflateBody(body, encoding))
+/** Compresses the answer where its client asked for it. */
+async function sendPacked(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: Bytes,
+): Promise<FastifyReply> {
+  const encoding = chooseEncoding(request.headers['accept-encoding']?.toString())
+  if (encoding === undefined) return sendBytes(request, reply, answer)
+  const body = Buffer.concat(answer.pieces)
+  if (body.length < MIN_PACKED_BYTES) return sendBytes(request, reply, answer)
+  const more = [...(answer.more ?? []), 'content-encoding', encoding]
+  return sendBytes(request, reply, { ...answer, more, pieces: [await deflateBody(body, encoding)] })
 }

@@ -3,11 +3,12 @@ import { failure } from '../errors.ts'
 import type { Call, Predictor } from '../inference/predictor.ts'
 import type { Registry } from '../models/registry.ts'
 import type { Envelope } from '../worker/protocol.ts'
-import { UNTYPED, type App } from './app.ts'
+import type { App } from './app.ts'
 import { textParameter, toItem, type ItemOptions } from './body.ts'
 import { clientGone } from './client-gone.ts'
 import { describePredictions } from './description.ts'
 import { sendJson } from './json.ts'
+import { sendBytes } from './send-bytes.ts'
 
 export interface InferenceRoutes {
   readonly predictor: Predictor
@@ -38,17 +39,15 @@ export function addInferenceRoutes(app: App, { predictor, registry, envelope }: 
     reply: FastifyReply,
     { target, verb, ...options }: ItemOptions & { target?: Target; verb: Call['verb'] },
   ) => {
-    const bare = await toItem(request, { ...options, explain: verb === 'explain' })
+    const read = toItem(request, { ...options, explain: verb === 'explain' })
+    const bare = 'then' in read ? await read : read
     const item = envelope === undefined ? bare : { ...bare, envelope }
     const { model, version: asked } = target ?? {
       model: invoked(textParameter(item, 'model_name'), registry),
     }
     const call = { model, version: asked, verb, item, isGone: clientGone(request) }
-    const prediction = await predictor.predict(call)
-    return reply
-      .code(prediction.status)
-      .headers({ ...prediction.headers, 'content-type': prediction.contentType || UNTYPED })
-      .send(prediction.body)
+    const { status, contentType, headers, body } = await predictor.predict(call)
+    return sendBytes(request, reply, { status, contentType, headers, pieces: [body] })
   }
 
   any('/ping', (_request, reply) => ping(registry, reply))

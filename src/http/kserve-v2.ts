@@ -11,6 +11,7 @@ import type { App } from './app.ts'
 import { inferOverHttp, type InferOptions } from './infer.ts'
 import { addKserveScope, sendCompact } from './kserve-errors.ts'
 import { predictOverHttp } from './kserve-v1.ts'
+import { describeModelApi } from './openapi/model-document.ts'
 
 export interface OpenInferenceRoutes extends InferOptions {
   readonly predictor: Predictor
@@ -22,6 +23,8 @@ export interface OpenInferenceRoutes extends InferOptions {
   /** What `/v2` says of the server. */
   readonly serverName: string
   readonly serverVersion: string
+  /** Whether requests have to come with a key: the documents of models say so. */
+  readonly isKeyNeeded: boolean
 }
 
 interface Path {
@@ -100,6 +103,15 @@ function addModelRoutes(scope: App, base: string, options: OpenInferenceRoutes):
   get(scope, `${base}/config`, (reply, request) =>
     sendCompact(reply, modelConfig(registry, of(request).model, of(request).version)),
   )
+  get(scope, `${base}/openapi.json`, (reply, request) => {
+    const { model: name, version } = of(request)
+    const { isKeyNeeded } = options
+    const model = findModel(registry, name, version)
+    return sendCompact(
+      reply,
+      describeModelApi({ registry, model, isVersionNamed: version !== undefined, isKeyNeeded }),
+    )
+  })
   get(scope, `${base}/stats`, (reply, request) => {
     const { model, version } = of(request)
     return sendCompact(reply, { model_stats: predictor.statistics(model, version) })

@@ -5,8 +5,11 @@ import { failureWith, type Failure } from '../errors.ts'
 
 /** One request until its answer is on its way, or nobody is there any more. */
 export interface OpenRequest {
-  /** Once it is known what was asked. */
+  /** Once it is known what was asked; with the client's address, which a closed connection no longer tells. */
   reply?: FastifyReply
+  client?: string
+  /** `performance.now()` */
+  startedAt?: number
   /** Bytes that it has taken of the budget. */
   held: number
 }
@@ -19,6 +22,8 @@ export class OpenRequests {
   readonly all = new Map<ServerResponse, OpenRequest>()
   readonly #budget: ByteBudget
   readonly #maxRequestSize: number
+  /** Told of each request that was read, once it is over. */
+  onOver: (request: Required<OpenRequest>) => void = () => {}
 
   constructor(app: FastifyInstance, budget: ByteBudget, maxRequestSize: number) {
     this.#budget = budget
@@ -35,14 +40,23 @@ export class OpenRequests {
    * why it cannot be had.
    */
   admit({ headers, raw }: FastifyRequest, reply: FastifyReply): Failure | undefined {
-    const open = this.all.get(reply.raw)
+    const open = this.note(raw, reply)
     if (open === undefined) return undefined
-    open.reply = reply
     const length = Number(headers['content-length'] ?? 0)
     // A larger one is refused as such, without being kept.
     if (length > 0 && length <= this.#maxRequestSize) return this.#hold(open, length) ? undefined : tooMuch()
     if (headers['transfer-encoding'] !== undefined) this.#countChunks(raw, open)
     return undefined
+  }
+
+  /** Notes what was asked. */
+  note({ socket }: IncomingMessage, reply: FastifyReply): OpenRequest | undefined {
+    const open = this.all.get(reply.raw)
+    if (open === undefined) return undefined
+    open.reply = reply
+    open.client = socket.remoteAddress ?? ''
+    open.startedAt = performance.now()
+    return open
   }
 
   /** Notes an answer that waits to be taken. */
@@ -70,9 +84,16 @@ export class OpenRequests {
   }
 
   #close(response: ServerResponse): void {
-    this.#budget.giveBack(this.all.get(response)?.held ?? 0)
+    const open = this.all.get(response)
     this.all.delete(response)
+    if (open === undefined) return
+    this.#budget.giveBack(open.held)
+    if (isNoted(open)) this.onOver(open)
   }
+}
+
+function isNoted(open: OpenRequest): open is Required<OpenRequest> {
+  return open.reply !== undefined
 }
 
 function tooMuch() {

@@ -17,6 +17,9 @@ import { Untold } from './tensor.ts'
 import type { FunctionDef } from './syntax.ts'
 
 const MAX_INPUTS = 32
+/** How many times as large as the file the graph's constants may be. */
+const MAX_GROWTH = 8
+const MIN_LIMIT = 256 * 1024 * 1024
 
 export type Stage = 'reading' | 'evaluating' | 'building'
 
@@ -82,6 +85,7 @@ export async function importTorchScript(path: string, options: ImportOptions = {
     options.onStage?.('building')
     const { context } = evaluator
     const initializers = evaluator.run(() => finishGraph(context, outputs))
+    checkSize(initializers, archive.zip.fileSize)
     const scope = context.g.top
     const report = reportOf(scope, initializers, {
       warnings: [...context.warnings, ...lostSymbols(scope)],
@@ -99,6 +103,16 @@ export async function importTorchScript(path: string, options: ImportOptions = {
     archive.close()
     throw error
   }
+}
+
+/** Views may show the same bytes many times: a small file must not fill the disk. */
+function checkSize(initializers: readonly Initializer[], fileSize: number): void {
+  const bytes = initializers.reduce((sum, each) => sum + each.byteLength, 0)
+  const limit = Math.max(fileSize * MAX_GROWTH, MIN_LIMIT)
+  if (bytes > limit)
+    throw refusal(
+      `its graph would have ${bytes} bytes of constants, which is more than ${MAX_GROWTH} times the file`,
+    )
 }
 
 function open(path: string): TorchArchive {

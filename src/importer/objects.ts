@@ -84,7 +84,12 @@ export class Objects {
       list.items.push(...pickled.map(item))
       return list
     }
-    if (pickled instanceof PickledTuple) return new Tuple(pickled.items.map(item))
+    if (pickled instanceof PickledTuple) {
+      const tuple = new Tuple(pickled.items.map(item))
+      // A few hundred bytes can nest a pair of the same pair so often that nobody could go through all of it twice.
+      this.#containers.set(pickled, tuple)
+      return tuple
+    }
     if (!(pickled instanceof Map)) return refuse('its pickle holds something that is no value')
     const dict = new Dict()
     this.#containers.set(pickled, dict)

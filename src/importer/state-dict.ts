@@ -14,6 +14,7 @@ export interface StateDict {
 /** Where training scripts put the weights beside the optimiser and the like. */
 const USUAL_KEYS = ['state_dict', 'model_state_dict', 'model']
 const MAX_DEPTH = 64
+const MAX_MODULES = 100_000
 
 /**
  * Reads what `torch.save(model.state_dict(), 'weights.pth')` wrote; a TorchScript archive gives its own weights. Throws
@@ -41,17 +42,24 @@ function weightsOf(archive: TorchArchive): Map<string, StoredTensor> {
 /** The weights and buffers of a module tree, as `state_dict()` names them. */
 export function namedTensors(root: PickledObject): Map<string, StoredTensor> {
   const found = new Map<string, StoredTensor>()
-  collect(root, '', found, 0)
+  collect(root, '', { found, modules: 0 }, 0)
   return found
 }
 
-function collect(module: PickledObject, path: string, found: Map<string, StoredTensor>, depth: number): void {
+interface Collected {
+  readonly found: Map<string, StoredTensor>
+  /** How many were looked at: one that stands in many places counts in each. */
+  modules: number
+}
+
+function collect(module: PickledObject, path: string, collected: Collected, depth: number): void {
   if (depth > MAX_DEPTH) refuse('its modules are nested too deeply')
+  if (++collected.modules > MAX_MODULES) refuse(`it has more than ${MAX_MODULES} modules`)
   if (!(module.state instanceof Map)) return
   for (const [key, value] of module.state) {
     const name = path === '' ? nameOf(key) : `${path}.${nameOf(key)}`
-    if (value instanceof PickledTensor) found.set(name, value.tensor)
-    else if (value instanceof PickledObject) collect(value, name, found, depth + 1)
+    if (value instanceof PickledTensor) collected.found.set(name, value.tensor)
+    else if (value instanceof PickledObject) collect(value, name, collected, depth + 1)
   }
 }
 

@@ -71,14 +71,14 @@ export class ZipFile {
   content(entry: ZipEntry, limit: number): Buffer {
     if (entry.size > limit)
       refuse(`the entry ${shown(entry.name)} has ${entry.size} bytes; at most ${limit} are read`)
-    const raw = this.range(this.#dataOffset(entry), entry.compressedSize)
-    if (entry.method === 0) return raw
-    if (entry.method !== 8)
+    if (entry.method !== 0 && entry.method !== 8)
       refuse(`the entry ${shown(entry.name)} is compressed in an unknown way (${entry.method})`)
-    const content = inflate(raw, entry)
-    if (content.length !== entry.size)
-      refuse(`the entry ${shown(entry.name)} does not have the size it declares`)
-    return content
+    // What is stored plainly has one size only: nothing is read of an entry that says otherwise.
+    const isPlain = entry.method === 0
+    if (isPlain && entry.size !== entry.compressedSize) refuse(wrongSize(entry))
+    const raw = this.range(this.#dataOffset(entry), entry.compressedSize)
+    const content = isPlain ? raw : inflate(raw, entry)
+    return content.length === entry.size ? content : refuse(wrongSize(entry))
   }
 
   #dataOffset(entry: ZipEntry): number {
@@ -90,6 +90,10 @@ export class ZipFile {
       refuse(`the entry ${shown(entry.name)} goes past the end of the file`)
     return offset
   }
+}
+
+function wrongSize({ name }: ZipEntry): string {
+  return `the entry ${shown(name)} does not have the size it declares`
 }
 
 function inflate(raw: Buffer, entry: ZipEntry): Buffer {

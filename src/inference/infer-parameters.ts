@@ -1,4 +1,5 @@
 /** The parameters of the Open Inference Protocol that mean something to the server, whichever edge they come by. */
+import { PRIORITIES, type Priority } from '../batching/priority.ts'
 import { failure } from '../errors.ts'
 import { clip } from './infer-input.ts'
 
@@ -33,6 +34,16 @@ export function readTimeoutMs(parameters: Parameters): number | undefined {
   if (us === undefined || us === 0) return undefined
   if (typeof us === 'number' && us > 0) return us / US_PER_MS
   throw failure('BAD_REQUEST', "Unable to parse 'timeout': expected microseconds >= 0")
+}
+
+/** The request's place among others: 1 is the highest, 0 what there is without it. */
+export function readPriority(parameters: Parameters): Priority | undefined {
+  const level = toNumber(parameters['priority'])
+  if (level === undefined || level === 0) return undefined
+  if (typeof level !== 'number' || !Number.isInteger(level) || level < 0) {
+    throw failure('BAD_REQUEST', "Unable to parse 'priority': expected a whole number >= 0")
+  }
+  return PRIORITIES[level - 1] ?? 'low'
 }
 
 /** How many of its best classes an output is to become; undefined: it stays as it is. */

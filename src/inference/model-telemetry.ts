@@ -44,11 +44,8 @@ export class ModelTelemetry {
     const restarting = new Set<string>()
     const workerName = (worker: string) => `W-${worker}-${name}_${version}`
     return {
-      onOpened: ({ queueLength, workers }) =>
-        meter.watch({
-          queueLength,
-          workers: () => countBy(workers().map(({ state }) => state)),
-        }),
+      onOpened: gauges =>
+        meter.watch({ ...gauges, workers: () => countBy(gauges.workers().map(({ state }) => state)) }),
       onLoaded: (worker, { loadMs }, sinceStartMs) => {
         meter.workerLoaded(workerName(worker), sinceStartMs)
         logger.info('Worker is ready', {
@@ -66,6 +63,15 @@ export class ModelTelemetry {
         else logger.debug(`Worker is ${state}`, { worker })
       },
       onBatch: batch => recordBatch(meter, batch),
+      onDeath: death => {
+        if (death.isRetried) meter.retried(death.size)
+      },
+      onDiscarded: cause => meter.discarded(cause),
+      onDropped: cause => meter.dropped(cause),
+      onCircuit: reason => {
+        if (reason === '') logger.info('Requests are let in again: a worker answers')
+        else logger.error('Requests are refused until a worker answers again', { reason })
+      },
       onClosed: () => {
         const left = (this.#open.get(key) ?? 1) - 1
         this.#open.set(key, left)
@@ -78,10 +84,11 @@ export class ModelTelemetry {
   }
 }
 
-function recordBatch(meter: ModelMetrics, { size, workerMs, timings, metrics }: BatchReport): void {
+function recordBatch(meter: ModelMetrics, { size, cutBy, workerMs, timings, metrics }: BatchReport): void {
   const { preprocess, inference, postprocess } = timings
   meter.batch({
     size,
+    cutBy,
     workerMs,
     handlerMs: postprocess[1] - preprocess[0],
     predictionMs: inference[1] - inference[0],

@@ -1,16 +1,18 @@
-import { failure, failureWith, restoreFailure, toFailure, type Failure } from '../errors.ts'
+import { failure, restoreFailure, toFailure, type Failure } from '../errors.ts'
 import type { Model } from '../models/model.ts'
 import type { Registry } from '../models/registry.ts'
 import type { Job, Outcome } from '../pool/run-batch.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { PredictionSpan, Tracing } from '../telemetry/tracing.ts'
 import type { Answer, Item, Verb, WireTensor } from '../worker/protocol.ts'
+import { fingerprint } from './fingerprint.ts'
 import { makeTensor, packBytes, unpackBytes } from './infer-input.ts'
 import { findModel, RAW_OUTPUT } from './model-metadata.ts'
 import type { ModelTelemetry } from './model-telemetry.ts'
+import { readTerms, type AskedTerms } from './request-terms.ts'
 import { ModelCounts, type ModelStatistics } from './statistics.ts'
 
-export interface Call {
+export interface Call extends AskedTerms {
   readonly model: string
   /** As the client named it; undefined for the default. */
   readonly version: string | undefined
@@ -21,7 +23,7 @@ export interface Call {
 }
 
 /** Tensors for the graph itself; see `infer`. */
-export interface InferCall {
+export interface InferCall extends AskedTerms {
   readonly model: string
   readonly version: string | undefined
   readonly requestId: string
@@ -31,8 +33,6 @@ export interface InferCall {
   /** Names of the outputs that are wanted; none: all. */
   readonly outputs: readonly string[]
   readonly isGone: () => boolean
-  /** Milliseconds until the client's own deadline; DEADLINE_PASSED after it. */
-  readonly timeoutMs?: number
 }
 
 export interface Inference {
@@ -64,9 +64,9 @@ export class Predictor {
     this.#options = options
   }
 
-  async predict({ model: name, version, verb, item, isGone }: Call): Promise<Prediction> {
+  async predict({ model: name, version, verb, item, ...waiter }: Call): Promise<Prediction> {
     const model = this.#options.registry.resolve(name, version)
-    return this.#run(model, { verb, item }, { version, isGone })
+    return this.#run(model, { verb, item }, { version, ...waiter })
   }
 
   /**
@@ -76,7 +76,8 @@ export class Predictor {
   async infer(call: InferCall): Promise<Inference> {
     const version = call.version === '' ? undefined : call.version
     const model = findModel(this.#options.registry, call.model, version)
-    const waiter = { version, isGone: call.isGone, timeoutMs: call.timeoutMs }
+    const { isGone, timeoutMs, priority } = call
+    const waiter = { version, isGone, timeoutMs, priority }
     const raw = rawInput(call.tensors, model)
     const { requestId, headers, tensors, outputs } = call
     const base = { requestId, headers, parameters: [] }
@@ -103,7 +104,7 @@ export class Predictor {
   }
 
   /** The one path of every request: counted, timed and traced here and nowhere else. */
-  async #run(model: Model, job: Job, { version, isGone, timeoutMs }: Waiter): Promise<Prediction> {
+  async #run(model: Model, job: Job, { version, isGone, ...asked }: Waiter): Promise<Prediction> {
     const meter = this.#options.telemetry.meterOf(model)
     const counts = this.#countsOf(model)
     const versionInUrl = version !== undefined
@@ -111,7 +112,8 @@ export class Predictor {
     const span = this.#startSpan(job, model)
     const startedAt = performance.now()
     try {
-      const outcome = await within(timeoutMs, isGone, late => model.submit(job, version, late))
+      const terms = readTerms(job.item.headers, asked)
+      const outcome = await model.submit(job, version, { ...terms, isGone })
       if (span !== undefined) addStages(span, outcome, performance.timeOrigin + startedAt)
       const prediction = orThrow(outcome.answer)
       const totalMs = performance.now() - startedAt
@@ -120,7 +122,7 @@ export class Predictor {
       span?.end()
       return prediction
     } catch (error) {
-      const failed = asFailure(error)
+      const failed = toFailure(error)
       meter.failed(failed.code)
       counts.failed(performance.now() - startedAt)
       span?.end(failed)
@@ -154,48 +156,19 @@ export class Predictor {
       verb,
       code: failed.code,
     }
-    if (failed.http < 500 || isRefusal(failed)) this.#options.logger.debug(failed.message, facts)
-    else this.#options.logger.warn(failed.message, { ...facts, reason: failed.reason, cause: failed.cause })
+    if (failed.http < 500 || isRefusal(failed)) return this.#options.logger.debug(failed.message, facts)
+    // What kills workers has to be found again, and what clients send is not for the log.
+    const input = failed.code === 'WORKER_DIED' ? { input: fingerprint(item) } : {}
+    const { reason, cause } = failed
+    this.#options.logger.warn(failed.message, { ...facts, ...input, reason, cause })
   }
 }
 
 /** Who waits for the answer. */
-interface Waiter {
+interface Waiter extends AskedTerms {
   readonly version: string | undefined
   readonly isGone: () => boolean
-  readonly timeoutMs?: number | undefined
 }
-
-/** Runs `submit` until the deadline; what is still queued then counts as gone. */
-async function within(
-  timeoutMs: number | undefined,
-  isGone: () => boolean,
-  submit: (isGone: () => boolean) => Promise<Outcome>,
-): Promise<Outcome> {
-  if (timeoutMs === undefined) return submit(isGone)
-  const until = performance.now() + timeoutMs
-  if (timeoutMs <= 0) throw failure('DEADLINE_PASSED')
-  let isLate = false
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    () => {
-      isLate = true
-      reject(failure('DEADLINE_PASSED'))
-    },
-    Math.min(timeoutMs, MAX_TIMER_MS),
-  )
-  try {
-    const outcome = await Promise.race([submit(() => isLate || isGone()), promise])
-    // Timers are late, too.
-    if (performance.now() > until) throw failure('DEADLINE_PASSED')
-    return outcome
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** Node's timers go no further. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** The bytes for the handler, where the call means it and not the graph. Throws BAD_REQUEST for other than one. */
 function rawInput(tensors: readonly WireTensor[], model: Model): Uint8Array | undefined {
@@ -222,16 +195,11 @@ function addStages(span: PredictionSpan, { batch, queueMs }: Outcome, startedMs:
 
 /** Overload must not flood the log: each refusal has its access line, and the metrics count them. */
 function isRefusal({ code }: Failure): boolean {
-  return code === 'QUEUE_FULL' || code === 'NO_WORKER'
+  return code === 'QUEUE_FULL' || code === 'NO_WORKER' || code === 'CIRCUIT_OPEN'
 }
 
 function orThrow(answer: Answer): Prediction {
   if (answer.ok) return answer
   const { code, facts, status, detail } = answer
   throw restoreFailure(code, facts, { cause: detail, ...(status === undefined ? {} : { status }) })
-}
-
-function asFailure(error: unknown): Failure {
-  const isGone = error instanceof Error && error.name === 'ClientGone'
-  return isGone ? failureWith({ cause: error }, 'CLIENT_GONE') : toFailure(error)
 }

@@ -64,14 +64,15 @@ export class ModelCounts {
     number,
     { compute_input: Duration; compute_infer: Duration; compute_output: Duration }
   >()
-  #seen = new WeakSet<Outcome['batch']>()
+  /** The last batch that was counted: its requests are answered one right after the other. */
+  #last: Outcome['batch'] | undefined
 
   answered({ batch, queueMs }: Outcome, totalMs: number): void {
     this.#lastMs = Date.now()
     add(this.#stats.success, totalMs)
     add(this.#stats.queue, queueMs)
-    const isFirst = !this.#seen.has(batch)
-    this.#seen.add(batch)
+    const isFirst = batch !== this.#last
+    this.#last = batch
     const ofSize = this.#ofSize(batch.size)
     for (const [stat, stage] of STAGES) {
       const [startMs, endMs] = batch.timings[stage]

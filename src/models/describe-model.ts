@@ -17,6 +17,7 @@ export function describeModel(model: Model): Record<string, unknown> {
     responseTimeout: settings.responseTimeoutMs / 1000,
     startupTimeout: settings.startupTimeoutMs / 1000,
     maxRetryTimeoutInSec: settings.giveUpMs / 1000,
+    clientTimeoutInMills: Number.isFinite(settings.clientTimeoutMs) ? settings.clientTimeoutMs : 0,
     ...NOT_OURS,
     loadedAtStartup: model.loadedAtStartup,
     workers: pool.workers().map(describeWorker),
@@ -32,7 +33,6 @@ export function describeModel(model: Model): Record<string, unknown> {
 
 /** TorchServe's fields for what Sconce has not: clients read them all the same. */
 const NOT_OURS = {
-  clientTimeoutInMills: 0,
   parallelType: '',
   parallelLevel: 0,
   deviceType: 'cpu',

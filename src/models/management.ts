@@ -143,7 +143,8 @@ const done = (status: string): Said => ({ status, isDone: true })
 async function askHandler(model: Model, requestId: string): Promise<unknown> {
   if (!model.pool.canServe) throw failure('NO_WORKER_TO_DESCRIBE', model.name)
   const job = { verb: 'describe', item: { requestId, headers: {}, parameters: [] } } as const
-  const { answer } = await model.submit(job, undefined, () => false)
+  const terms = { isGone: () => false, deadline: Infinity, priority: 'normal' } as const
+  const { answer } = await model.submit(job, undefined, terms)
   if (!answer.ok) {
     const { code, facts, status, detail } = answer
     throw restoreFailure(code, facts, { cause: detail, ...(status === undefined ? {} : { status }) })

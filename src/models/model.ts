@@ -1,20 +1,38 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Archive } from '../archive/reader.ts'
-import { Queue } from '../batching/queue.ts'
+import type { Terms } from '../batching/entry.ts'
+import { Queue, type DropCause } from '../batching/queue.ts'
 import { failure, failureWith, type Failure } from '../errors.ts'
 import { Pool, type PoolOptions, type WorkerInfo } from '../pool/pool.ts'
 import type { Job, Outcome } from '../pool/run-batch.ts'
 import type { PoolObserver } from '../pool/slot.ts'
+import { admit, afterDeath, closedCircuit, sayOpen } from './circuit.ts'
 import { withoutPaths } from './load-failure.ts'
+import { bytesOf, retryAfterS, toFailure } from './refusal.ts'
 import type { ModelSettings } from './settings.ts'
 
 export type ModelState = 'loading' | 'ready' | 'degraded' | 'failed' | 'idle'
 
 /** Who wants to know how a model is doing: logs and metrics. Decides nothing. */
 export interface ModelObserver extends PoolObserver {
-  onOpened(gauges: { queueLength: () => number; workers: () => WorkerInfo[] }): void
+  onOpened(gauges: ModelGauges): void
+  /** A request was let in and no worker will get it, or it was not let in. */
+  onDropped(cause: DropCause): void
+  /** Requests are refused because of this, or, where it is '', let in again. */
+  onCircuit(reason: string): void
   onClosed(): void
 }
+
+/** Asked when somebody wants to know. */
+export interface ModelGauges {
+  queueLength(): number
+  queueBytes(): number
+  workers(): WorkerInfo[]
+  isCircuitOpen(): boolean
+}
+
+/** What a request asks for; see `Terms`. */
+export type RequestTerms = Pick<Terms, 'isGone' | 'deadline' | 'priority'>
 
 export interface ModelOptions {
   readonly name: string
@@ -45,6 +63,7 @@ export class Model {
   readonly #queue: Queue<Job, Outcome>
   readonly #observer: ModelObserver
   #settings: ModelSettings
+  #circuit = closedCircuit
   #closing: Promise<void> | undefined
   /** False while the last workers leave: what waits is still served, nothing is let in. */
   #isOpen = true
@@ -57,31 +76,32 @@ export class Model {
     this.loadedAtStartup = options.loadedAtStartup
     this.handler = options.handler
     this.removeDownload = options.removeDownload
+    this.#observer = observer
     this.#queue = new Queue<Job, Outcome>({
       capacity: settings.jobQueueSize,
+      capacityBytes: settings.jobQueueBytes,
       batchSize: settings.batchSize,
       maxDelayMs: settings.maxBatchDelayMs,
+      preferredSizes: settings.preferredBatchSizes,
+      maxWaitMs: settings.maxQueueWaitMs,
+      onDropped: cause => observer.onDropped(cause),
     })
-    const { startupTimeoutMs, responseTimeoutMs, giveUpMs } = settings
-    this.#observer = observer
-    const poolObserver: PoolObserver = {
-      onLoaded: (...loaded) => observer.onLoaded(...loaded),
-      onBatch: batch => observer.onBatch(batch),
-      onState: (worker, state, reason) => {
-        observer.onState(worker, state, reason)
-        // Nobody will come for those who wait.
-        if ((state === 'failed' || state === 'waiting') && !this.pool.canServe) this.#refuseWaiting()
-      },
-    }
+    const { startupTimeoutMs, responseTimeoutMs, giveUpMs, mayRetry } = settings
     this.pool = new Pool({
       ...pool,
-      observer: poolObserver,
+      observer: this.#observePool(observer),
       queue: this.#queue,
       startupTimeoutMs,
       responseTimeoutMs,
       giveUpMs,
+      mayRetry,
     })
-    observer.onOpened({ queueLength: () => this.queueLength, workers: () => this.pool.workers() })
+    observer.onOpened({
+      queueLength: () => this.queueLength,
+      queueBytes: () => this.#queue.bytes,
+      workers: () => this.pool.workers(),
+      isCircuitOpen: () => this.#circuit.open !== undefined,
+    })
   }
 
   get settings(): ModelSettings {
@@ -94,15 +114,18 @@ export class Model {
   }
 
   /**
-   * Queues a job; the promise is its answer. Refuses at once, with NO_WORKER or QUEUE_FULL, what nobody will run.
-   * `asked` is the version as the client named it: TorchServe's text depends on it.
+   * Queues a job; the promise is its answer. Refuses at once, with NO_WORKER, CIRCUIT_OPEN, QUEUE_FULL or
+   * DEADLINE_PASSED, what nobody will run. `asked` is the version as the client named it: TorchServe's text depends on
+   * it.
    */
-  submit(job: Job, asked: string | undefined, isGone: () => boolean): Promise<Outcome> {
+  submit(job: Job, asked: string | undefined, terms: RequestTerms): Promise<Outcome> {
     if (!this.#isOpen || !this.pool.canServe) throw this.#noWorker(asked)
-    const answer = this.#queue.push(job, isGone)
-    if (answer !== undefined) return answer
-    const reason = `${this.#queue.length} requests wait and jobQueueSize is ${this.settings.jobQueueSize}.`
-    throw failureWith({ retryAfterS: 1, reason }, 'QUEUE_FULL', this.name, asked)
+    this.#passCircuit()
+    const { settings } = this
+    const deadline = Math.min(terms.deadline, performance.now() + settings.clientTimeoutMs)
+    const answer = this.#queue.push(job, { ...terms, deadline, bytes: bytesOf(job.item) })
+    if (answer instanceof Promise) return answer
+    throw toFailure(answer, { model: this.name, asked, waiting: this.#queue.length, settings })
   }
 
   /** How the model is, with the reason where it is not well. Derived from its workers. */
@@ -111,6 +134,8 @@ export class Model {
     const reason = workers.map(worker => worker.reason).find(text => text !== '') ?? ''
     const ready = workers.filter(worker => worker.state === 'ready').length
     if (workers.length === 0) return { state: 'idle', reason: 'It has no workers.' }
+    const refusing = sayOpen(this.#circuit)
+    if (refusing !== '') return { state: 'degraded', reason: refusing }
     if (ready >= this.settings.minWorkers) return { state: 'ready', reason: '' }
     if (!this.pool.canServe) return { state: 'failed', reason }
     return { state: ready > 0 ? 'degraded' : 'loading', reason }
@@ -174,6 +199,47 @@ export class Model {
     const late = pause(limitMs, undefined, { signal: timeout.signal }).catch(() => {})
     await Promise.race([this.#queue.empty(), late])
     timeout.abort()
+  }
+
+  #observePool(observer: ModelObserver): PoolObserver {
+    return {
+      onLoaded: (...loaded) => observer.onLoaded(...loaded),
+      onBatch: batch => {
+        this.#turnCircuit(closedCircuit)
+        observer.onBatch(batch)
+      },
+      onDeath: death => {
+        observer.onDeath(death)
+        if (death.isRetry) return
+        this.#turnCircuit(afterDeath(this.#circuit, performance.now(), death.why))
+      },
+      onDiscarded: cause => observer.onDiscarded(cause),
+      onState: (worker, state, reason) => {
+        observer.onState(worker, state, reason)
+        // Nobody will come for those who wait.
+        if ((state === 'failed' || state === 'waiting') && !this.pool.canServe) this.#refuseWaiting()
+      },
+    }
+  }
+
+  #turnCircuit(circuit: typeof closedCircuit): void {
+    const before = this.#circuit
+    this.#circuit = circuit
+    if ((before.open === undefined) !== (circuit.open === undefined)) {
+      this.#observer.onCircuit(sayOpen(circuit))
+    }
+  }
+
+  /** Throws CIRCUIT_OPEN where workers die again and again: what waits already, and a request now and then, is tried. */
+  #passCircuit(): void {
+    if (this.#circuit.open === undefined) return
+    const { isLetIn, circuit } = admit(this.#circuit, performance.now())
+    this.#circuit = circuit
+    if (isLetIn) return
+    this.#observer.onDropped('circuit_open')
+    const pauseMs = (circuit.open?.nextTryAt ?? 0) - performance.now()
+    const details = { retryAfterS: retryAfterS(pauseMs), reason: withoutPaths(sayOpen(circuit)) }
+    throw failureWith(details, 'CIRCUIT_OPEN', this.name)
   }
 
   #noWorker(asked: string | undefined): Failure {

@@ -55,6 +55,7 @@ export interface RegisterDeps {
     readonly responseTimeoutMs: number
     readonly startupTimeoutMs: number
     readonly jobQueueSize: number
+    readonly jobQueueBytes: number
   }
   readonly worker: Pick<LoadOrder, 'threads' | 'maxResponseSize' | 'decodeInput' | 'limitImagePixels'>
   nextWorkerId(): string
@@ -181,6 +182,7 @@ function chooseSettings(name: string, version: string, { archive, request, deps 
     defaultResponseTimeoutMs: defaults.responseTimeoutMs,
     defaultStartupTimeoutMs: defaults.startupTimeoutMs,
     defaultJobQueueSize: defaults.jobQueueSize,
+    defaultJobQueueBytes: defaults.jobQueueBytes,
   })
   return request.restored === undefined ? settings : restoredSettings(settings, request.restored)
 }

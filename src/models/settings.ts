@@ -13,9 +13,22 @@ export interface ModelSettings {
   readonly startupTimeoutMs: number
   /** A worker that has not come back within this time is given up. */
   readonly giveUpMs: number
+  /** Whether what a worker had when it died runs again. */
+  readonly mayRetry: boolean
+  /** A request that was not answered by then is not answered any more; Infinity where there is no limit. */
+  readonly clientTimeoutMs: number
+  /** A request that would probably wait longer is refused at once; Infinity where there is no limit. */
+  readonly maxQueueWaitMs: number
+  /** Bytes that waiting requests may have. */
+  readonly jobQueueBytes: number
+  /** Sizes for which a batch does not wait any longer, where `maxBatchDelayMs` lets it wait. */
+  readonly preferredBatchSizes: readonly number[]
 }
 
-/** Settings as a source gives them: TorchServe's names and units (seconds, except maxBatchDelay in milliseconds). */
+/**
+ * Settings as a source gives them: TorchServe's names and units (seconds, except for maxBatchDelay, maxQueueWait and
+ * clientTimeoutInMills in milliseconds).
+ */
 export interface GivenSettings {
   readonly minWorkers?: number | undefined
   readonly maxWorkers?: number | undefined
@@ -25,6 +38,11 @@ export interface GivenSettings {
   readonly responseTimeout?: number | undefined
   readonly startupTimeout?: number | undefined
   readonly maxRetryTimeoutInSec?: number | undefined
+  readonly retry?: 'auto' | 'never' | undefined
+  readonly clientTimeoutInMills?: number | undefined
+  readonly maxQueueWait?: number | undefined
+  readonly jobQueueBytes?: number | undefined
+  readonly preferredBatchSizes?: readonly number[] | undefined
 }
 
 export interface SettingsSources {
@@ -42,6 +60,7 @@ export interface SettingsSources {
   readonly defaultResponseTimeoutMs: number
   readonly defaultStartupTimeoutMs: number
   readonly defaultJobQueueSize: number
+  readonly defaultJobQueueBytes: number
 }
 
 /** TorchServe's own default for both time-outs in a model-config.yaml that does not name them. */
@@ -65,6 +84,22 @@ export function effectiveSettings(sources: SettingsSources): ModelSettings {
     responseTimeoutMs: chooseTimeoutMs('responseTimeout', sources.defaultResponseTimeoutMs, sources),
     startupTimeoutMs: chooseTimeoutMs('startupTimeout', sources.defaultStartupTimeoutMs, sources),
     giveUpMs: 1000 * (archive?.maxRetryTimeoutInSec ?? GIVE_UP_S),
+    ...chooseService(sources),
+  }
+}
+
+/** What is served, for how long, and how often: ours, so that model-config.yaml simply wins over `models`. */
+function chooseService({ archive, config, defaultJobQueueBytes }: SettingsSources) {
+  const { clientTimeoutInMills, maxQueueWait, jobQueueBytes, preferredBatchSizes, retry } = {
+    ...config,
+    ...archive,
+  }
+  return {
+    mayRetry: retry !== 'never',
+    clientTimeoutMs: clientTimeoutInMills || Infinity,
+    maxQueueWaitMs: maxQueueWait || Infinity,
+    jobQueueBytes: jobQueueBytes ?? defaultJobQueueBytes,
+    preferredBatchSizes: preferredBatchSizes ?? [],
   }
 }
 

@@ -36,9 +36,10 @@ export class InlinePort implements WorkerPort {
   }
 
   run(verb: Verb, items: readonly Item[]): Promise<BatchResult> {
-    if (this.#host === undefined) return Promise.reject(new WorkerEnded('has not loaded its model'))
-    const result = this.#orEnded(this.#host.run(verb, items))
-    this.#running = result
+    const host = this.#host
+    if (host === undefined) return Promise.reject(new WorkerEnded('has not loaded its model'))
+    const result = this.#orEnded(this.#running.then(() => host.run(verb, items)))
+    this.#running = result.catch(() => {})
     return result
   }
 
@@ -47,8 +48,7 @@ export class InlinePort implements WorkerPort {
   }
 
   stop(): void {
-    const end = () => this.#end(new WorkerEnded('was stopped'))
-    this.#running.then(end, end)
+    void this.#running.then(() => this.#end(new WorkerEnded('was stopped')))
   }
 
   kill(reason: string): void {

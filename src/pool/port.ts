@@ -23,8 +23,8 @@ export interface BatchResult {
 }
 
 /**
- * The server's end of one worker, in verbs. Each promise rejects with `WorkerEnded` once the worker is gone; one
- * batch runs at a time.
+ * The server's end of one worker, in verbs. Each promise rejects with `WorkerEnded` once the worker is gone. One batch
+ * runs at a time; what is sent meanwhile waits in the worker, in its order.
  */
 export interface WorkerPort {
   /** The operating system's process id; undefined where the worker has no process of its own. */
@@ -48,10 +48,16 @@ export type LogMessage = Extract<FromWorker, { type: 'log' }>
 export class WorkerEnded extends Error {
   override readonly name = 'WorkerEnded'
   readonly outOfMemory: boolean
+  /** By a SIGKILL that was not the server's: it says nothing about what the worker ran. */
+  readonly isKilled: boolean
   readonly lastWords: string
 
-  constructor(message: string, options: { outOfMemory?: boolean; lastWords?: string } = {}) {
+  constructor(
+    message: string,
+    options: { outOfMemory?: boolean; isKilled?: boolean; lastWords?: string } = {},
+  ) {
     super(message)
+    this.isKilled = options.isKilled ?? false
     this.outOfMemory = options.outOfMemory ?? false
     this.lastWords = options.lastWords ?? ''
   }

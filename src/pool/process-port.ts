@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { encode, FrameError, FrameReader } from '../worker/framing.ts'
+import { PAYLOAD_FILE, PayloadFile } from '../worker/payload-file.ts'
 import type { FromWorker, Item, LoadOrder, ToWorker, Verb } from '../worker/protocol.ts'
 import { LineReader } from './line-reader.ts'
 import {
@@ -49,11 +50,13 @@ export class ProcessPort implements WorkerPort {
   readonly #child: ChildProcess
   readonly #wire: Duplex
   readonly #options: ProcessPortOptions
-  readonly #reader = new FrameReader<FromWorker>(FRAME_ROOM_BYTES)
+  readonly #file = PayloadFile.create()
+  readonly #reader = new FrameReader<FromWorker>(FRAME_ROOM_BYTES, this.#file)
   #maxAnswerBytes = 0
   #unheard: NodeJS.Timeout | undefined
   #loading: Pending<Loaded> | undefined
-  #running: (Pending<BatchResult> & { batch: number; size: number }) | undefined
+  /** Batches that it has, by number: one that it runs, and what was sent after it. */
+  readonly #running = new Map<number, Pending<BatchResult> & { size: number }>()
   #batch = 0
   #killReason: string | undefined
   #lastWords = ''
@@ -61,7 +64,7 @@ export class ProcessPort implements WorkerPort {
 
   constructor(options: ProcessPortOptions) {
     this.#options = options
-    this.#child = startProcess(options)
+    this.#child = startProcess(options, this.#file)
     // stdio[3] was asked for as a pipe: it is a duplex socket.
     this.#wire = this.#child.stdio[3] as Duplex
     this.#listen()
@@ -98,8 +101,9 @@ export class ProcessPort implements WorkerPort {
     return new Promise((resolve, reject) => {
       if (this.#gone) return reject(this.#gone)
       const batch = ++this.#batch
-      this.#running = { resolve, reject, batch, size: items.length }
-      this.#reader.maxBytes = FRAME_ROOM_BYTES + items.length * this.#maxAnswerBytes
+      this.#running.set(batch, { resolve, reject, size: items.length })
+      const largest = Math.max(...[...this.#running.values()].map(({ size }) => size))
+      this.#reader.maxBytes = FRAME_ROOM_BYTES + largest * this.#maxAnswerBytes
       this.#send({ type: 'run', batch, verb, items })
     })
   }
@@ -124,7 +128,7 @@ export class ProcessPort implements WorkerPort {
   }
 
   #send(message: ToWorker): void {
-    const pieces = encode(message) // It may throw, and must not leave the wire corked.
+    const pieces = encode(message, this.#file) // It may throw, and must not leave the wire corked.
     this.#wire.cork()
     for (const piece of pieces) this.#wire.write(piece)
     this.#wire.uncork()
@@ -132,7 +136,7 @@ export class ProcessPort implements WorkerPort {
 
   #listen(): void {
     this.#wire.on('data', (chunk: Buffer) => {
-      if (this.#killReason !== undefined) return
+      if (this.#killReason !== undefined || this.#gone !== undefined) return
       try {
         for (const message of this.#reader.push(chunk)) this.#take(message)
       } catch (error) {
@@ -162,13 +166,14 @@ export class ProcessPort implements WorkerPort {
       case 'load-failed':
         return this.#loading?.reject(new LoadFailed(message.message, message.detail, message.outOfMemory))
       case 'done': {
-        const running = this.#running
-        if (message.batch !== running?.batch || message.answers.length !== running.size) {
+        const running = this.#running.get(message.batch)
+        if (message.answers.length !== running?.size) {
           throw new FrameError(
             `${message.answers.length} answers to batch ${message.batch}, which is not running`,
           )
         }
-        this.#running = undefined
+        this.#running.delete(message.batch)
+        if (this.#running.size === 0) this.#file?.shrink()
         return running.resolve(message)
       }
       case 'log':
@@ -179,8 +184,10 @@ export class ProcessPort implements WorkerPort {
   #settle(why: WorkerEnded): void {
     this.#gone = why
     this.#loading?.reject(why)
-    this.#running?.reject(why)
+    for (const running of this.#running.values()) running.reject(why)
+    this.#running.clear()
     this.#wire.destroy()
+    this.#file?.close()
   }
 
   #checkMemory(): void {
@@ -198,12 +205,16 @@ export class ProcessPort implements WorkerPort {
       this.#killReason ?? (signal === null ? `exited with code ${code}` : `was ended by ${signal}`)
     return new WorkerEnded(ended, {
       outOfMemory: code === 137 || memory.test(ended) || memory.test(this.#lastWords),
+      isKilled: this.#killReason === undefined && signal === 'SIGKILL',
       lastWords: this.#lastWords,
     })
   }
 }
 
-function startProcess({ program, readable, env }: ProcessPortOptions): ChildProcess {
+function startProcess(
+  { program, readable, env }: ProcessPortOptions,
+  file: PayloadFile | undefined,
+): ChildProcess {
   const flags = [
     '--permission',
     '--allow-addons',
@@ -211,8 +222,9 @@ function startProcess({ program, readable, env }: ProcessPortOptions): ChildProc
     '--disable-warning=SecurityWarning',
     '--disable-warning=ExperimentalWarning',
   ]
-  const child = spawn(process.execPath, [...flags, program], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  const args = file === undefined ? [] : [PAYLOAD_FILE]
+  const child = spawn(process.execPath, [...flags, program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', file?.fd ?? 'ignore'],
     env: {
       ...env,
       // Gives freed memory back to the system at once; glibc would keep the largest load it has seen.

@@ -1,8 +1,11 @@
-import type { Entry } from '../batching/queue.ts'
+import type { Entry, Unwanted } from '../batching/entry.ts'
+import type { CutBy } from '../batching/policy.ts'
+import type { Batch, Queue } from '../batching/queue.ts'
 import { failureWith, type Failure } from '../errors.ts'
 import type { Answer, Item, Verb } from '../worker/protocol.ts'
-import { killAfter } from './kill-after.ts'
-import { sayWhy, WorkerEnded, type BatchResult, type WorkerPort } from './port.ts'
+import { afterDeath } from './after-death.ts'
+import { sayWhy, WorkerEnded, type BatchResult } from './port.ts'
+import type { Ran, Runner } from './runner.ts'
 
 /** One job in the queue: what a worker gets, and which verb it is for. */
 export interface Job {
@@ -14,7 +17,7 @@ export interface Job {
 export interface Outcome {
   readonly answer: Answer
   readonly batch: BatchReport
-  /** Milliseconds between push and cut. */
+  /** Milliseconds between push and the turn of its batch. */
   readonly queueMs: number
 }
 
@@ -22,60 +25,107 @@ export interface Outcome {
 export interface BatchReport {
   readonly worker: string
   readonly size: number
-  /** Round trip as the server saw it, milliseconds. */
+  readonly cutBy: CutBy
+  /** From its turn to its answers as the server saw it, milliseconds. */
   readonly workerMs: number
   readonly timings: BatchResult['timings']
   readonly metrics: BatchResult['metrics']
 }
 
+/** Who wants to know what becomes of batches. Decides nothing. */
+export interface BatchObserver {
+  onBatch(batch: BatchReport): void
+  /** An answer came that nobody wanted any more. */
+  onDiscarded(cause: Unwanted): void
+  onDeath(death: DeathReport): void
+}
+
+/** What is known of a batch whose worker is gone. */
+export interface DeathReport {
+  readonly worker: string
+  readonly size: number
+  /** Whether the jobs run again, or have failed. */
+  readonly isRetried: boolean
+  /** Whether they had come back from a worker that died before. */
+  readonly isRetry: boolean
+  /** Completes "The worker ...". */
+  readonly why: string
+}
+
+type JobEntry = Entry<Job, Outcome>
+
 export interface BatchOptions {
   /** The worker's id. */
   readonly worker: string
-  /** Milliseconds until a worker that has not answered is killed; Infinity waits for ever. */
-  readonly responseTimeoutMs: number
-  onBatch(batch: BatchReport): void
+  readonly runner: Runner
+  /** Where jobs go back to. */
+  readonly queue: Queue<Job, Outcome>
+  /** Whether a job may run again after a worker died with it. */
+  readonly mayRetry: boolean
+  readonly observer: BatchObserver
 }
 
-/** Runs one batch and settles each of its jobs; false once the worker is gone. Never throws. */
-export async function runBatch(
-  port: WorkerPort,
-  batch: readonly Entry<Job, Outcome>[],
-  options: BatchOptions,
-): Promise<boolean> {
-  let alive = true
-  for (const jobs of groupByVerb(batch)) {
-    const cutAt = performance.now()
-    const timer = killAfter(port, options.responseTimeoutMs, 'did not answer within')
-    try {
-      const items = jobs.map(job => job.item.item)
-      settle(jobs, await port.run(jobs[0]?.item.verb ?? 'predict', items), cutAt, options)
-    } catch (error) {
-      alive = false
-      // A worker whose answer made no sense is still there.
-      port.kill('gave an answer that could not be used')
-      const gone = workerDied(error)
-      for (const job of jobs) job.reject(gone)
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-  return alive
+/** Runs one batch and settles each of its jobs, or gives it back; false once the worker is gone. Never throws. */
+export async function runBatch(batch: Batch<Job, Outcome>, options: BatchOptions): Promise<boolean> {
+  const runs = groupByVerb(batch.entries).map(async jobs => {
+    const items = jobs.map(job => job.item.item)
+    const ran = await options.runner.run(jobs[0]?.item.verb ?? 'predict', items)
+    if (ran.ok) settle(jobs, ran, batch.cutBy, options)
+    else bury({ entries: jobs, cutBy: batch.cutBy }, ran, options)
+    return ran.ok
+  })
+  return (await Promise.all(runs)).every(isAlive => isAlive)
 }
 
 function settle(
-  jobs: readonly Entry<Job, Outcome>[],
-  { answers, timings, metrics }: BatchResult,
-  cutAt: number,
-  options: BatchOptions,
+  jobs: readonly JobEntry[],
+  { result, startedAt, ms: workerMs }: Extract<Ran, { ok: true }>,
+  cutBy: CutBy,
+  { worker, queue, observer }: BatchOptions,
 ): void {
-  const workerMs = performance.now() - cutAt
-  const batch: BatchReport = { worker: options.worker, size: jobs.length, workerMs, timings, metrics }
-  options.onBatch(batch)
+  const { answers, timings, metrics } = result
+  const batch: BatchReport = { worker, size: jobs.length, cutBy, workerMs, timings, metrics }
+  queue.pace.ran(jobs.length, workerMs)
+  observer.onBatch(batch)
   jobs.forEach((job, index) => {
     const answer = answers[index]
-    if (answer === undefined) throw new Error('A port gives one answer per item.')
-    job.resolve({ answer, batch, queueMs: cutAt - job.queuedAt })
+    if (answer === undefined) throw new Error('A runner gives one answer per item.')
+    const unwanted = job.resolve({ answer, batch, queueMs: startedAt - job.queuedAt })
+    if (unwanted !== undefined) observer.onDiscarded(unwanted)
   })
+}
+
+/** What becomes of a batch whose worker is gone. */
+function bury(
+  { entries: jobs, cutBy }: Batch<Job, Outcome>,
+  ran: Extract<Ran, { ok: false }>,
+  { worker, queue, mayRetry, observer }: BatchOptions,
+): void {
+  const groups = mayRetry && !ran.isLate ? groupAgain(jobs, ran) : undefined
+  if (ran.wasRunning || groups === undefined) {
+    const report = { worker, size: jobs.length, isRetried: groups !== undefined, isRetry: cutBy === 'retry' }
+    observer.onDeath({ ...report, why: sayWhy(ran.error) })
+  }
+  if (groups !== undefined) return queue.giveBack(groups)
+  const gone = workerDied(ran.error)
+  for (const job of jobs) job.reject(gone)
+}
+
+/** The groups in which jobs run again, each by itself; undefined: they have failed. */
+function groupAgain(
+  jobs: readonly JobEntry[],
+  { error, wasRunning }: Extract<Ran, { ok: false }>,
+): (readonly JobEntry[])[] | undefined {
+  // It had not begun; but who knows what the worker did with it: it runs by itself, too.
+  if (!wasRunning) return [jobs]
+  for (const job of jobs) job.deaths += 1
+  const deaths = Math.max(...jobs.map(job => job.deaths))
+  const isKilled = error instanceof WorkerEnded && error.isKilled
+  const next = afterDeath({ size: jobs.length, deaths, isKilled })
+  if (next === 'fail') return undefined
+  if (next === 'again') return [jobs]
+  const middle = Math.ceil(jobs.length / 2)
+  return [jobs.slice(0, middle), jobs.slice(middle)]
 }
 
 /** The failure that the clients of a batch get whose worker ended. */
@@ -86,7 +136,7 @@ function workerDied(error: unknown): Failure {
 }
 
 /** A batch may hold jobs of several verbs; the handler gets those of one at a time. */
-function groupByVerb(batch: readonly Entry<Job, Outcome>[]): (readonly Entry<Job, Outcome>[])[] {
+function groupByVerb(batch: readonly JobEntry[]): (readonly JobEntry[])[] {
   const verb = batch[0]?.item.verb
   if (batch.every(job => job.item.verb === verb)) return [batch]
   return [...Map.groupBy(batch, job => job.item.verb).values()]

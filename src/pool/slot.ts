@@ -3,7 +3,8 @@ import type { LoadOrder } from '../worker/protocol.ts'
 import { backoff } from './backoff.ts'
 import { killAfter } from './kill-after.ts'
 import { LoadFailed, sayWhy, WorkerEnded, type Loaded, type WorkerPort } from './port.ts'
-import { runBatch, type BatchReport, type Job, type Outcome } from './run-batch.ts'
+import { runBatch, type BatchObserver, type Job, type Outcome } from './run-batch.ts'
+import { Runner } from './runner.ts'
 
 /** The life of a slot: the states and the steps that are allowed between them. */
 const steps = {
@@ -19,10 +20,9 @@ const steps = {
 export type SlotState = keyof typeof steps
 
 /** Who wants to know what happens in a pool: logs and metrics. Decides nothing. */
-export interface PoolObserver {
+export interface PoolObserver extends BatchObserver {
   onState(worker: string, state: SlotState, reason: string): void
   onLoaded(worker: string, loaded: Loaded, sinceStartMs: number): void
-  onBatch(batch: BatchReport): void
 }
 
 export interface SlotOptions {
@@ -33,6 +33,8 @@ export interface SlotOptions {
   readonly startupTimeoutMs: number
   readonly responseTimeoutMs: number
   readonly giveUpMs: number
+  /** Whether what a worker had when it died may run again. */
+  readonly mayRetry: boolean
   /** A new worker and what it has to load. Throws where there is nothing that could be started. */
   openPort(id: string): { readonly port: WorkerPort; readonly order: LoadOrder }
   readonly observer: PoolObserver
@@ -40,10 +42,12 @@ export interface SlotOptions {
 
 /** Milliseconds a worker that was asked to end may take before it is killed. */
 const STOP_GRACE_MS = 2000
+/** A batch waits in a worker, past recall, only where it will be its turn within this time. */
+const MAX_AHEAD_MS = 100
 
 /**
- * The server's side of one worker: starts it, lets it pull batches, replaces it when it dies, and ends it. One batch
- * at a time; a worker that dies or does not answer in time fails exactly that batch.
+ * The server's side of one worker: starts it, lets it pull batches, replaces it when it dies, and ends it. What a worker
+ * had that died goes back to the queue; one that does not answer in time fails exactly the batch that it ran.
  */
 export class Slot {
   readonly id: string
@@ -151,7 +155,7 @@ export class Slot {
     const { port, order } = opened
     this.#port = port
     const { startupTimeoutMs, observer } = this.#options
-    const timer = killAfter(port, startupTimeoutMs, 'did not load its model within')
+    const timer = killAfter(kill(port), startupTimeoutMs, 'did not load its model within')
     try {
       const loaded = await port.load(order)
       observer.onLoaded(this.id, loaded, performance.now() - startedAt)
@@ -173,32 +177,51 @@ export class Slot {
   async #serve(): Promise<void> {
     const port = this.#port
     if (port === undefined) throw new Error('A slot serves only after it started.')
-    const { queue, observer, responseTimeoutMs } = this.#options
-    const onBatch = (batch: BatchReport) => observer.onBatch(batch)
     const stop = new AbortController()
     const onStop = () => stop.abort()
     this.#stopping.signal.addEventListener('abort', onStop)
+    if (this.#stopping.signal.aborted) onStop()
     let died: WorkerEnded | undefined
     const watch = port.ended.then(why => {
       died = why
       stop.abort()
     })
-    let alive = true
-    while (alive && !this.#stopping.signal.aborted) {
-      const batch = await queue.next(stop.signal)
-      if (batch.length === 0) break
-      alive = await runBatch(port, batch, { worker: this.id, responseTimeoutMs, onBatch })
-    }
+    const isWell = await this.#pull(port, stop)
     this.#stopping.signal.removeEventListener('abort', onStop)
-    if (!alive) await watch
+    if (!isWell) await watch
     if (died !== undefined) throw died
     this.#to('draining')
     port.stop()
-    const timer = killAfter(port, STOP_GRACE_MS, 'did not end within')
+    const timer = killAfter(kill(port), STOP_GRACE_MS, 'did not end within')
     await watch
     clearTimeout(timer)
   }
+
+  /** Runs batches until `stop`; false where the worker failed. One batch runs, and one may wait in the worker. */
+  async #pull(port: WorkerPort, stop: AbortController): Promise<boolean> {
+    const { queue, observer, responseTimeoutMs, mayRetry } = this.#options
+    const mayRunAhead = () => mayRetry && (queue.pace.batchMs ?? Infinity) <= MAX_AHEAD_MS
+    const runner = new Runner(port, { responseTimeoutMs, mayRunAhead })
+    let isWell = true
+    const pull = async () => {
+      while (!stop.signal.aborted) {
+        const batch = await queue.next(stop.signal, runner)
+        if (batch.entries.length === 0) break
+        const outcome = await runBatch(batch, { worker: this.id, runner, queue, mayRetry, observer })
+        runner.held -= 1
+        if (outcome) continue
+        isWell = false
+        stop.abort()
+      }
+    }
+    const leave = queue.join()
+    await Promise.all([pull(), pull()])
+    leave()
+    return isWell
+  }
 }
+
+const kill = (port: WorkerPort) => (reason: string) => port.kill(reason)
 
 async function isFulfilled(promise: Promise<unknown>): Promise<boolean> {
   return promise.then(

@@ -19,8 +19,10 @@ const TOLERANCE = 0.02
  * Entries must have passed checkInputs.
  */
 export async function inferBatch(session: Session, batch: readonly Tensors[]): Promise<(Tensors | Error)[]> {
+  const groups = groupEntries(session, batch)
+  if (groups.length === 1 && groups[0] !== undefined) return inferGroup(session, groups[0])
   const answers = new Map<Tensors, Tensors | Error>()
-  for (const group of groupEntries(session, batch)) {
+  for (const group of groups) {
     const results = await inferGroup(session, group)
     for (const [index, entry] of group.entries()) {
       answers.set(entry, results[index] ?? new Error('A run without a result is a bug in inferBatch'))
@@ -35,6 +37,7 @@ function groupEntries(session: Session, batch: readonly Tensors[]): Tensors[][] 
   if (batch.length < 2 || !canJoin(session.graph) || verdicts.get(session) === 'mixed') {
     return batch.map(entry => [entry])
   }
+  if (fitTogether(session.graph, batch)) return [[...batch]]
   const groups = new Map<string, Tensors[]>()
   for (const entry of batch) {
     const key = joinKey(session.graph, entry) ?? `alone ${groups.size}`
@@ -47,6 +50,25 @@ function groupEntries(session: Session, batch: readonly Tensors[]): Tensors[][] 
 
 function canJoin(graph: GraphInfo): boolean {
   return [...graph.inputs, ...graph.outputs].every(({ shape }) => typeof shape[0] === 'string')
+}
+
+/** Whether all entries can be joined, which most batches' can: no keys are made for them. */
+function fitTogether({ inputs }: GraphInfo, batch: readonly Tensors[]): boolean {
+  const [info, ...others] = inputs
+  // With several inputs the rows within one entry have to agree, too.
+  if (info === undefined || others.length > 0) return false
+  const first = batch[0]?.[info.name]
+  return first !== undefined && batch.every(entry => isSameRow(entry[info.name], first))
+}
+
+function isSameRow(tensor: Tensor | undefined, other: Tensor): boolean {
+  if (tensor === undefined || tensor.type !== other.type || tensor.dims.length !== other.dims.length) {
+    return false
+  }
+  for (let axis = 1; axis < other.dims.length; axis++) {
+    if (tensor.dims[axis] !== other.dims[axis]) return false
+  }
+  return true
 }
 
 /** Equal for entries that can be joined; undefined where an entry's inputs disagree about its rows. */
@@ -102,6 +124,8 @@ function splitOutputs(outputs: Tensors, counts: readonly number[]): Tensors[] | 
   const tensors = Object.entries(outputs)
   if (tensors.some(([, { dims }]) => dims[0] !== total)) return undefined
   const parts = tensors.map(([name, tensor]) => ({ name, rows: splitRows(tensor, counts) }))
+  const [only] = parts
+  if (only !== undefined && parts.length === 1) return only.rows.map(row => ({ [only.name]: row }))
   return counts.map((_, entry) =>
     Object.fromEntries(
       parts.flatMap(({ name, rows }) => (rows[entry] === undefined ? [] : [[name, rows[entry]]])),

@@ -20,9 +20,9 @@ export interface RawParameter {
  * what is wrong with a value is for the handler to say, which knows what it wanted.
  */
 export function decodeItem(item: RawItem, decode: boolean): Input {
-  const parameters = new Map(
-    item.parameters.map(parameter => [parameter.name, decode ? decodeValue(parameter) : parameter.value]),
-  )
+  const parameters = new Map<string, InputValue>()
+  for (const parameter of item.parameters)
+    parameters.set(parameter.name, decode ? decodeValue(parameter) : parameter.value)
   return {
     requestId: item.requestId,
     headers: item.headers,
@@ -32,9 +32,9 @@ export function decodeItem(item: RawItem, decode: boolean): Input {
 }
 
 function decodeValue({ contentType, value }: RawParameter): InputValue {
-  const mediaType = (contentType.split(';')[0] ?? '').trim().toLowerCase()
+  const mediaType = contentType === JSON_TYPE ? JSON_TYPE : bareType(contentType)
   try {
-    if (mediaType === 'application/json') return parseJson(decodeText(value))
+    if (mediaType === JSON_TYPE) return parseJson(decodeText(value))
     if (mediaType.startsWith('text')) return decodeText(value)
   } catch {
     // Stays bytes, as in TorchServe.
@@ -42,9 +42,18 @@ function decodeValue({ contentType, value }: RawParameter): InputValue {
   return value
 }
 
+const JSON_TYPE = 'application/json'
+
+function bareType(contentType: string): string {
+  return (contentType.split(';')[0] ?? '').trim().toLowerCase()
+}
+
+/** One for all: to make one costs more than a small text. */
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 /** UTF-8 without its byte order mark. Throws a TypeError for bytes that are not UTF-8. */
 export function decodeText(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  return utf8.decode(bytes)
 }
 
 /** Throws a SyntaxError. A member `__proto__` becomes an own property, like any other. */

@@ -22,6 +22,11 @@ export interface JsonTensors {
  * InvalidInput that names the input, what was expected and what came.
  */
 export function tensorsFromJson(value: JsonValue, graph: GraphInfo): JsonTensors {
+  const [only] = graph.inputs
+  if (only !== undefined && graph.inputs.length === 1 && Array.isArray(value)) {
+    const { tensor, single } = readValue(value, only)
+    return { tensors: { [only.name]: tensor }, single: single && only.shape.length > 0 }
+  }
   const named = nameInputs(value, graph)
   const read = graph.inputs.map(info => ({ info, ...readInput(named, info) }))
   return {
@@ -102,6 +107,10 @@ function readInput(
     const got = listNames([...named.keys()])
     throw new InvalidInput(`Input "${info.name}" is missing: expected ${showInfo(info)}, got ${got}`)
   }
+  return readValue(value, info)
+}
+
+function readValue(value: JsonValue, info: TensorInfo): { tensor: Tensor; single: boolean } {
   const rank = info.shape.length
   const depth = depthOf(value)
   if (rank === 0 && depth > MAX_AXES) {

@@ -51,16 +51,18 @@ function innermost(value: JsonValue, dims: readonly number[], info: TensorInfo):
 function readFloats(rows: readonly JsonValue[][], dims: readonly number[], info: TensorInfo): TensorData {
   const values =
     info.type === 'float64' ? new Float64Array(elementCount(dims)) : new Float32Array(elementCount(dims))
+  const limit = info.type === 'float16' ? 65_519 : Number.MAX_VALUE
   let index = 0
   for (const row of rows) {
     for (const element of row) {
-      if (typeof element !== 'number') throw wrongElement(element, index, dims, info)
-      values[index++] = element
+      if (typeof element === 'number') values[index] = element
+      // Beyond the range of the array's type it became infinite.
+      if (typeof element !== 'number' || Math.abs(values[index] ?? 0) > limit) {
+        throw wrongElement(element, index, dims, info)
+      }
+      index++
     }
   }
-  const limit = info.type === 'float16' ? 65_519 : Number.MAX_VALUE
-  const beyond = values.findIndex(element => Math.abs(element) > limit)
-  if (beyond >= 0) throw wrongElement(rows.flat()[beyond] ?? null, beyond, dims, info)
   return info.type === 'float16' ? toHalf(values) : values
 }
 

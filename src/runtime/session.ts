@@ -8,8 +8,6 @@ import type { Session } from './handler.ts'
 import { ort } from './onnxruntime.ts'
 import type { GraphInfo, Tensor, TensorInfo, Tensors } from './tensor.ts'
 
-export { checkInputs } from './check-inputs.ts'
-
 export interface SessionOptions {
   /** Threads of one run. */
   readonly threads: number

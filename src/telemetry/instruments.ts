@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
+import { BucketHistogram } from './bucket-histogram.ts'
 import {
   DEFAULT_BUCKETS,
   metricTable,
@@ -18,7 +19,7 @@ export class Instruments {
   readonly #rows = new Map<string, MetricRow>()
   readonly #counters = new Map<string, Counter>()
   readonly #gauges = new Map<string, Gauge>()
-  readonly #histograms = new Map<string, Histogram>()
+  readonly #histograms = new Map<string, BucketHistogram>()
 
   constructor() {
     for (const [name, row] of Object.entries(metricTable)) this.add(name, row)
@@ -33,7 +34,7 @@ export class Instruments {
     else {
       this.#histograms.set(
         name,
-        new Histogram({ ...settings, buckets: [...(row.buckets ?? DEFAULT_BUCKETS)] }),
+        new BucketHistogram({ ...settings, buckets: [...(row.buckets ?? DEFAULT_BUCKETS)] }),
       )
     }
   }

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { pino, stdSerializers } from 'pino'
 import { LineWriter } from './line-writer.ts'
 import { LogLevels, type LogLevel } from './log-levels.ts'
@@ -19,7 +20,23 @@ export interface Logger {
   child(bindings: LogFields): Logger
 }
 
-export interface RootLogger extends Logger {
+/** One request, answered or not. */
+export interface AccessEntry {
+  readonly client: string
+  readonly method: string
+  readonly url: string
+  readonly status: number
+  /** From its first byte to the last of its answer. */
+  readonly ms: number
+  readonly requestId: string
+}
+
+/** Where the access log goes. */
+export interface AccessLog {
+  access(entry: AccessEntry): void
+}
+
+export interface RootLogger extends Logger, AccessLog {
   /** Which lines are written, by this logger and all its children; may be changed at any time. */
   readonly levels: LogLevels
   /** Resolves when all lines so far have left the process. */
@@ -54,7 +71,7 @@ export function createLogger(options: LoggerOptions): RootLogger {
   // Levels are decided before pino, whose children keep the level that they were born with.
   const logger = pino({ level: 'debug', serializers: { err, cause: err } }, sink)
   const levels = new LogLevels(options.level)
-  const root = new PinoLogger({ pino: logger, sink, levels }, PINO_KEYS)
+  const root = new PinoLogger({ pino: logger, sink, levels, isPretty }, PINO_KEYS)
   const warnOfDropped = (lines: number) =>
     root.warn('Log lines were dropped: their reader is too slow', { lines })
   return root
@@ -96,10 +113,13 @@ function streamSink(stream: LogStream, format: (line: string) => string): Sink {
 /** What pino writes by itself: a field of that name would come twice, and readers would take the second. */
 const PINO_KEYS: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'msg'])
 
+const PROCESS = `"pid":${process.pid},"hostname":${JSON.stringify(hostname())},`
+
 interface Log {
   readonly pino: pino.Logger
   readonly sink: Sink
   readonly levels: LogLevels
+  readonly isPretty: boolean
 }
 
 class PinoLogger implements RootLogger {
@@ -107,11 +127,13 @@ class PinoLogger implements RootLogger {
   readonly #pino: pino.Logger
   readonly #sink: Sink
   readonly #taken: ReadonlySet<string>
+  readonly #isPretty: boolean
 
-  constructor({ pino: logger, sink, levels }: Log, taken: ReadonlySet<string>) {
+  constructor({ pino: logger, sink, levels, isPretty }: Log, taken: ReadonlySet<string>) {
     this.#pino = logger
     this.#sink = sink
     this.levels = levels
+    this.#isPretty = isPretty
     this.#taken = taken
   }
 
@@ -127,6 +149,17 @@ class PinoLogger implements RootLogger {
     if (this.levels.isOn('warn')) this.#pino.warn(this.#free(fields), message)
   }
 
+  /** A line as pino would write it; made here, since its fields are known and there is one for each request. */
+  access(entry: AccessEntry): void {
+    if (!this.levels.isOn('info')) return
+    if (this.#isPretty) return this.#pino.info(entry, 'access')
+    const { client, method, url, status, ms, requestId } = entry
+    this.#sink.write(
+      `{"level":30,"time":${Date.now()},${PROCESS}"client":"${client}","method":"${method}","url":${JSON.stringify(url)},` +
+        `"status":${status},"ms":${ms},"requestId":"${requestId}","msg":"access"}\n`,
+    )
+  }
+
   error(message: string, fields?: LogFields): void {
     if (!this.levels.isOn('error')) return
     this.#pino.error(this.#free(fields), message)
@@ -135,7 +168,8 @@ class PinoLogger implements RootLogger {
 
   child(bindings: LogFields): Logger {
     const free = this.#free(bindings)
-    const log = { pino: this.#pino.child(free), sink: this.#sink, levels: this.levels }
+    const [sink, levels, isPretty] = [this.#sink, this.levels, this.#isPretty]
+    const log = { pino: this.#pino.child(free), sink, levels, isPretty }
     return new PinoLogger(log, new Set([...this.#taken, ...Object.keys(free)]))
   }
 

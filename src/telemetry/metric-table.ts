@@ -74,6 +74,32 @@ export const metricTable = {
   ),
   sconce_workers: own('gauge', [...MODEL, 'state'], 'Workers of a model by state.'),
   sconce_queue_length: own('gauge', MODEL, 'Requests waiting for a worker.'),
+  sconce_queue_bytes: own(
+    'gauge',
+    MODEL,
+    'What the requests have in bodies and tensors that wait for a worker.',
+  ),
+  sconce_batches_total: own(
+    'counter',
+    [...MODEL, 'cut_by'],
+    'Batches that ran, by what kept them from being larger: full, idle (no more waited), delay, preferred, retry.',
+  ),
+  sconce_requests_dropped_total: own(
+    'counter',
+    [...MODEL, 'cause'],
+    'Requests that no worker got: queue_full, queue_bytes, expected_wait, circuit_open, deadline, client_gone.',
+  ),
+  sconce_answers_discarded_total: own(
+    'counter',
+    [...MODEL, 'cause'],
+    'Answers of workers that came when nobody waited for them any more: deadline, client_gone.',
+  ),
+  sconce_requests_retried_total: own('counter', MODEL, 'Requests that ran again because their worker died.'),
+  sconce_circuit_open: own(
+    'gauge',
+    MODEL,
+    '1 while requests are refused because workers die again and again, else 0.',
+  ),
   sconce_worker_restarts_total: own(
     'counter',
     MODEL,

@@ -12,7 +12,13 @@ export interface ModelMetrics {
   /** It failed: a code of the table of failures. */
   failed(code: string): void
   /** A worker answered a batch. `workerMs` is the round trip, `handlerMs` what the worker spent in the handler. */
-  batch(run: { size: number; workerMs: number; handlerMs: number; predictionMs: number }): void
+  batch(run: BatchRun): void
+  /** A request that no worker gets. */
+  dropped(cause: string): void
+  /** An answer that nobody waits for any more. */
+  discarded(cause: string): void
+  /** So many requests run again. */
+  retried(count: number): void
   /** A metric that the model's handler gave; one that may not be kept is dropped with one warning. */
   sample(sample: MetricSample): void
   /** A worker, such as `W-9000-digits_1.0`, is ready, this long after it was started. */
@@ -20,10 +26,26 @@ export interface ModelMetrics {
   /** It has ended for good: what was said of it leaves the page. */
   workerGone(workerName: string): void
   workerRestarted(): void
-  /** Asked each time the page is: requests that wait, and workers by state. */
-  watch(gauges: { queueLength: () => number; workers: () => Readonly<Record<string, number>> }): void
+  /** Asked each time the page is. */
+  watch(gauges: WatchedGauges): void
   /** The model is unregistered: its series leave the page, and later calls do nothing. */
   drop(): void
+}
+
+export interface BatchRun {
+  readonly size: number
+  readonly cutBy: string
+  readonly workerMs: number
+  readonly handlerMs: number
+  readonly predictionMs: number
+}
+
+export interface WatchedGauges {
+  queueLength(): number
+  queueBytes(): number
+  isCircuitOpen(): boolean
+  /** By state. */
+  workers(): Readonly<Record<string, number>>
 }
 
 /** What all models share: the gauges that show the host's last value. */
@@ -43,6 +65,12 @@ export interface VersionMetricsOptions {
   readonly onDrop: (dropped: VersionMetrics) => void
 }
 
+type LabelledCounter =
+  | 'sconce_inference_failures_total'
+  | 'sconce_requests_dropped_total'
+  | 'sconce_answers_discarded_total'
+  | 'sconce_batches_total'
+
 export class VersionMetrics implements ModelMetrics {
   readonly name: string
   readonly version: string
@@ -54,9 +82,11 @@ export class VersionMetrics implements ModelMetrics {
   readonly #worker: Distribution
   readonly #size: Distribution
   readonly #restarts: Tally
-  readonly #failures = new Map<string, Tally>()
+  readonly #retries: Tally
+  /** Those of a metric that has one more label, by name and label. */
+  readonly #byLabel = new Map<string, Tally>()
   readonly #loadTimes = new Map<string, Level>()
-  #gauges: Parameters<ModelMetrics['watch']>[0] | undefined
+  #gauges: WatchedGauges | undefined
   #watched: Level[] = []
   #dropped = false
 
@@ -73,6 +103,7 @@ export class VersionMetrics implements ModelMetrics {
     this.#worker = instruments.distribution('sconce_worker_duration_seconds', labels)
     this.#size = instruments.distribution('sconce_batch_size', labels)
     this.#restarts = instruments.tally('sconce_worker_restarts_total', labels)
+    this.#retries = instruments.tally('sconce_requests_retried_total', labels)
   }
 
   accepted(versionInUrl: boolean): void {
@@ -90,18 +121,24 @@ export class VersionMetrics implements ModelMetrics {
   }
 
   failed(code: string): void {
-    if (this.#dropped) return
-    let failures = this.#failures.get(code)
-    if (failures === undefined) {
-      const labels = { ...this.#labels, code }
-      failures = this.#options.instruments.tally('sconce_inference_failures_total', labels)
-      this.#failures.set(code, failures)
-    }
-    failures.add()
+    this.#count('sconce_inference_failures_total', 'code', code)
   }
 
-  batch(run: { size: number; workerMs: number; handlerMs: number; predictionMs: number }): void {
+  dropped(cause: string): void {
+    this.#count('sconce_requests_dropped_total', 'cause', cause)
+  }
+
+  discarded(cause: string): void {
+    this.#count('sconce_answers_discarded_total', 'cause', cause)
+  }
+
+  retried(count: number): void {
+    if (!this.#dropped) this.#retries.add(count)
+  }
+
+  batch(run: BatchRun): void {
     if (this.#dropped) return
+    this.#count('sconce_batches_total', 'cut_by', run.cutBy)
     this.#size.observe(run.size)
     this.#worker.observe(run.workerMs / 1000)
     this.#options.host.workerThreadTime.set(Math.max(0, Math.round(run.workerMs - run.handlerMs)))
@@ -131,7 +168,7 @@ export class VersionMetrics implements ModelMetrics {
     if (!this.#dropped) this.#restarts.add()
   }
 
-  watch(gauges: { queueLength: () => number; workers: () => Readonly<Record<string, number>> }): void {
+  watch(gauges: WatchedGauges): void {
     this.#gauges = gauges
   }
 
@@ -149,6 +186,17 @@ export class VersionMetrics implements ModelMetrics {
     this.#options.onDrop(this)
   }
 
+  #count(name: LabelledCounter, label: string, value: string): void {
+    if (this.#dropped) return
+    const key = `${name} ${value}`
+    let tally = this.#byLabel.get(key)
+    if (tally === undefined) {
+      tally = this.#options.instruments.tally(name, { ...this.#labels, [label]: value })
+      this.#byLabel.set(key, tally)
+    }
+    tally.add()
+  }
+
   #servedAs(versionInUrl: boolean): ServedSeries {
     return versionInUrl ? this.#served : this.#options.shared.served
   }
@@ -159,6 +207,8 @@ export class VersionMetrics implements ModelMetrics {
     if (this.#gauges === undefined) return
     const { instruments } = this.#options
     this.#look(instruments.level('sconce_queue_length', this.#labels), this.#gauges.queueLength())
+    this.#look(instruments.level('sconce_queue_bytes', this.#labels), this.#gauges.queueBytes())
+    this.#look(instruments.level('sconce_circuit_open', this.#labels), Number(this.#gauges.isCircuitOpen()))
     for (const [state, count] of Object.entries(this.#gauges.workers())) {
       this.#look(instruments.level('sconce_workers', { ...this.#labels, state }), count)
     }
@@ -170,11 +220,11 @@ export class VersionMetrics implements ModelMetrics {
   }
 
   #all(): Series[] {
-    const fixed = [this.#total, this.#queue, this.#worker, this.#size, this.#restarts]
+    const fixed = [this.#total, this.#queue, this.#worker, this.#size, this.#restarts, this.#retries]
     return [
       ...this.#served.all(),
       ...fixed,
-      ...this.#failures.values(),
+      ...this.#byLabel.values(),
       ...this.#loadTimes.values(),
       ...this.#watched,
     ]

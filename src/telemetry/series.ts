@@ -1,17 +1,18 @@
-import type { Counter, Gauge, Histogram } from 'prom-client'
+import type { Counter, Gauge } from 'prom-client'
+import type { BucketCounts, BucketHistogram, Labels } from './bucket-histogram.ts'
+
+export type { Labels } from './bucket-histogram.ts'
 
 /**
  * One series of a metric: a metric with its label values bound. prom-client looks its series up by a text of all
  * labels on each call; here an update is plain arithmetic, and prom-client hears of it when the page is asked for
- * (`settle`). Only histograms, whose buckets it keeps, are told at once.
+ * (`settle`).
  */
 export interface Series {
   settle(): void
   /** Takes the series off the page. */
   remove(): void
 }
-
-export type Labels = Readonly<Record<string, string>>
 
 export class Tally implements Series {
   readonly #counter: Counter
@@ -64,23 +65,21 @@ export class Level implements Series {
 }
 
 export class Distribution implements Series {
-  readonly #histogram: Histogram
-  readonly #labels: Labels
-  readonly #child: Histogram.Internal<string>
+  readonly #histogram: BucketHistogram
+  readonly #counts: BucketCounts
 
-  constructor(histogram: Histogram, labels: Labels) {
+  constructor(histogram: BucketHistogram, labels: Labels) {
     this.#histogram = histogram
-    this.#labels = labels
-    this.#child = histogram.labels(labels)
+    this.#counts = histogram.series(labels)
   }
 
   observe(value: number): void {
-    if (Number.isFinite(value)) this.#child.observe(Math.max(0, value))
+    if (Number.isFinite(value)) this.#counts.observe(Math.max(0, value))
   }
 
   settle(): void {}
 
   remove(): void {
-    this.#histogram.remove(this.#labels)
+    this.#histogram.drop(this.#counts.labels)
   }
 }

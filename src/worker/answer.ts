@@ -15,24 +15,30 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
  * that HTTP does not have.
  */
 export function printAnswer(value: unknown, maxBytes: number): Answer {
-  const response = value instanceof Response ? value : new Response(value, {})
-  const status = checkStatus(response.status)
-  const { body, contentType } = printBody(response.body)
-  const { 'content-type': typed = contentType, ...headers } = checkHeaders(response)
-  if (body.length > maxBytes) {
-    return { ok: false, code: 'RESPONSE_TOO_LARGE', facts: [body.length, maxBytes] }
+  if (value instanceof Response) {
+    const status = checkStatus(value.status)
+    const { body, contentType } = printBody(value.body)
+    const { 'content-type': typed = contentType, ...headers } = checkHeaders(value)
+    return limit({ ok: true, status, contentType: typed, headers, body }, maxBytes)
   }
-  return { ok: true, status, contentType: typed, headers, body }
+  const { body, contentType } = printBody(value)
+  return limit({ ok: true, status: 200, contentType, headers: NO_HEADERS, body }, maxBytes)
+}
+
+function limit(answer: Extract<Answer, { ok: true }>, maxBytes: number): Answer {
+  const { length } = answer.body
+  return length > maxBytes ? { ok: false, code: 'RESPONSE_TOO_LARGE', facts: [length, maxBytes] } : answer
 }
 
 /** Tensors as an answer. */
 export function printTensors(tensors: readonly WireTensor[], maxBytes: number): Answer {
   const bytes = tensors.reduce((sum, { data }) => sum + data.length, 0)
   if (bytes > maxBytes) return { ok: false, code: 'RESPONSE_TOO_LARGE', facts: [bytes, maxBytes] }
-  return { ok: true, status: 200, contentType: '', headers: {}, body: NOTHING, tensors }
+  return { ok: true, status: 200, contentType: '', headers: NO_HEADERS, body: NOTHING, tensors }
 }
 
 const NOTHING = new Uint8Array(0)
+const NO_HEADERS = {}
 
 function checkStatus(status: unknown): number {
   if (Number.isInteger(status) && Number(status) >= 200 && Number(status) <= 599) return Number(status)

@@ -3,101 +3,56 @@
  *
  *   u32 LE  bytes that follow
  *   u32 LE  length of the head
- *   head    the message as JSON; each byte array in it is replaced by its length. Spaces fill it up to a multiple of 8,
- *           so that the first byte array is aligned for elements of any type
- *   tail    the byte arrays, one after the other, in the order of the head
+ *   head    the message as JSON, its batch packed as batch-head.ts has it; each byte array in it is replaced by its
+ *           length. Spaces fill it up to a multiple of 8, so that the first byte array is aligned for elements of any type
+ *   tail    the byte arrays, one after the other, in the order of the head; where the head has a `payload`, they lie in
+ *           the payload file instead (payload-file.ts)
  *
- * Encoding copies no payload: it returns the pieces for one gathered write. Decoding copies each byte once, into a
- * buffer of the frame's own; the byte arrays of the message are views of it.
+ * Decoding copies each byte once, into a buffer of the frame's own; the byte arrays of the message are views of it.
  */
-import type { Answer, FromWorker, Item, ToWorker, WireTensor } from './protocol.ts'
+import { pack, unpack, type Message } from './batch-head.ts'
+import type { PayloadFile } from './payload-file.ts'
 
 const PREFIX_BYTES = 8
-
-type Message = ToWorker | FromWorker
-
-/** The pieces of one frame, for `cork`, `write` each, `uncork`. */
-export function encode(message: Message): Uint8Array[] {
-  const tail: Uint8Array[] = []
-  const head = printHead(detach(message, tail))
-  const prefix = Buffer.allocUnsafe(PREFIX_BYTES)
-  let total = PREFIX_BYTES - 4 + head.length
-  for (const bytes of tail) total += bytes.length
-  prefix.writeUInt32LE(total, 0)
-  prefix.writeUInt32LE(head.length, 4)
-  return [prefix, head, ...tail.filter(bytes => bytes.length > 0)]
-}
-
 const ALIGNMENT = 8
+/** Up to here it costs less to copy a frame into one piece than to hand many to the system. */
+const ONE_PIECE_BYTES = 64 * 1024
 
-function printHead(value: unknown): Buffer {
-  const text = JSON.stringify(value)
-  const length = Buffer.byteLength(text)
-  const head = Buffer.alloc(Math.ceil(length / ALIGNMENT) * ALIGNMENT, ' ')
-  head.write(text)
-  return head
+/** From here on a payload file is worth its system calls. */
+const FILE_BYTES = 128 * 1024
+
+/**
+ * The pieces of one frame, for `cork`, `write` each, `uncork`: one for a small frame, the payloads as they are for a
+ * larger one; those of a large one go into the payload file, where there is one.
+ */
+export function encode(message: Message, file?: PayloadFile): Uint8Array[] {
+  const tail: Uint8Array[] = []
+  const head = pack(message, tail)
+  let tailBytes = 0
+  for (const bytes of tail) tailBytes += bytes.length
+  const isLarge = tailBytes >= FILE_BYTES && 'batch' in message
+  const payload = isLarge ? file?.write(message.batch, tail, tailBytes) : undefined
+  return payload === undefined ? print(head, tail, tailBytes) : print({ ...head, payload }, [], 0)
 }
 
-/** The message with its byte arrays moved to `tail` and their lengths in their place. */
-function detach(message: Message, tail: Uint8Array[]): unknown {
-  const length = (bytes: Uint8Array): number => {
-    tail.push(bytes)
-    return bytes.length
+function print(head: object, tail: readonly Uint8Array[], tailBytes: number): Uint8Array[] {
+  const text = JSON.stringify(head)
+  const textBytes = Buffer.byteLength(text)
+  const headBytes = Math.ceil(textBytes / ALIGNMENT) * ALIGNMENT
+  const isOnePiece = headBytes + tailBytes <= ONE_PIECE_BYTES
+  const start = PREFIX_BYTES + headBytes
+  const buffer = Buffer.allocUnsafe(isOnePiece ? start + tailBytes : start)
+  buffer.writeUInt32LE(PREFIX_BYTES - 4 + headBytes + tailBytes, 0)
+  buffer.writeUInt32LE(headBytes, 4)
+  buffer.write(text, PREFIX_BYTES)
+  buffer.fill(' ', PREFIX_BYTES + textBytes, start)
+  if (!isOnePiece) return [buffer, ...tail.filter(bytes => bytes.length > 0)]
+  let at = start
+  for (const bytes of tail) {
+    buffer.set(bytes, at)
+    at += bytes.length
   }
-  if (message.type === 'run') {
-    const items = message.items.map(item => ({
-      ...item,
-      parameters: item.parameters.map(parameter => ({ ...parameter, value: length(parameter.value) })),
-      ...tensorsWith(item, length),
-    }))
-    return { ...message, items }
-  }
-  if (message.type === 'done') {
-    const answers = message.answers.map(answer =>
-      answer.ok ? { ...answer, body: length(answer.body), ...tensorsWith(answer, length) } : answer,
-    )
-    return { ...message, answers }
-  }
-  return message
-}
-
-function isLength(value: unknown): value is number {
-  return Number.isInteger(value) && Number(value) >= 0
-}
-
-/** The counterpart of `detach`: puts views of `tail` back where the lengths stand. */
-function attach(head: Message, tail: Uint8Array): Message {
-  let offset = 0
-  const take = (length: unknown): Uint8Array => {
-    if (!isLength(length) || offset + length > tail.length) {
-      throw new FrameError('a byte array that reaches beyond its frame')
-    }
-    return tail.subarray(offset, (offset += length))
-  }
-  if (head.type === 'run') {
-    const items: Item[] = head.items.map(item => ({
-      ...item,
-      parameters: item.parameters.map(parameter => ({ ...parameter, value: take(parameter.value) })),
-      ...tensorsWith(item, take),
-    }))
-    return { ...head, items }
-  }
-  if (head.type === 'done') {
-    const answers: Answer[] = head.answers.map(answer =>
-      answer.ok ? { ...answer, body: take(answer.body), ...tensorsWith(answer, take) } : answer,
-    )
-    return { ...head, answers }
-  }
-  return head
-}
-
-/** The member `tensors` with its data turned by `turn`, where there is one. */
-function tensorsWith<D>(
-  { tensors }: { readonly tensors?: readonly WireTensor[] },
-  turn: (data: Uint8Array) => D,
-): { tensors?: (Omit<WireTensor, 'data'> & { data: D })[] } {
-  if (tensors === undefined) return {}
-  return { tensors: tensors.map(tensor => ({ ...tensor, data: turn(tensor.data) })) }
+  return [buffer]
 }
 
 /** The stream of frames cannot be understood: the other side is broken or hostile. */
@@ -114,8 +69,11 @@ export class FrameReader<M extends Message> {
   #body: Buffer | undefined
   #bodyLength = 0
 
-  constructor(maxBytes: number) {
+  readonly #file: PayloadFile | undefined
+
+  constructor(maxBytes: number, file?: PayloadFile) {
     this.maxBytes = maxBytes
+    this.#file = file
   }
 
   /** The messages that `chunk` completes. Throws FrameError. */
@@ -156,6 +114,14 @@ export class FrameReader<M extends Message> {
     return Buffer.allocUnsafe(size)
   }
 
+  #readFile(place: unknown): Buffer {
+    const { at, bytes } = Object(place) as Partial<Record<'at' | 'bytes', unknown>>
+    if (this.#file === undefined || !isLength(at) || !isLength(bytes) || bytes > this.maxBytes) {
+      throw new FrameError(`a payload of ${String(bytes)} bytes in a file; the limit is ${this.maxBytes}`)
+    }
+    return this.#file.read({ at, bytes })
+  }
+
   #finish(body: Buffer): M {
     const headLength = this.#prefix.readUInt32LE(4)
     this.#body = undefined
@@ -163,12 +129,29 @@ export class FrameReader<M extends Message> {
     this.#prefixLength = 0
     try {
       // The other side is our own code behind the same types; what a hostile one could send is checked by use.
-      const head = JSON.parse(body.toString('utf8', 0, headLength)) as M
-      return attach(head, body.subarray(headLength)) as M
+      const head = JSON.parse(body.toString('utf8', 0, headLength)) as { payload?: unknown }
+      const { payload, ...message } = head
+      if (payload === undefined) return unpack(message, views(body, headLength)) as M
+      return unpack(message, views(this.#readFile(payload), 0)) as M
     } catch (error) {
       throw error instanceof FrameError
         ? error
         : new FrameError('a head that is not a message', { cause: error })
     }
   }
+}
+
+/** Hands out views of a body's tail, one after the other. */
+function views(body: Buffer, start: number): (length: unknown) => Uint8Array {
+  let at = start
+  return length => {
+    if (!isLength(length) || at + length > body.length) {
+      throw new FrameError('a byte array that reaches beyond its frame')
+    }
+    return body.subarray(at, (at += length))
+  }
+}
+
+function isLength(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0
 }

@@ -23,7 +23,7 @@ beforeAll(async () => {
   await store.addHandler('m', {
     handler: says('three', "throw new Error('no weights')"),
     version: '3.0',
-    config: 'minWorkers: none\nclientTimeoutInMills: 5\n',
+    config: 'minWorkers: none\nclientTimeoutInMills: -5\n',
   })
   managed = await startManaged(store)
 })
@@ -70,7 +70,7 @@ test('a version without workers may be chosen, with a warning', async () => {
 
 test('settings of an archive that are ignored are told when it is registered', async () => {
   expect(await managed.post('url=m-3.0&initial_workers=0')).toMatchObject({ status: 200 })
-  for (const said of ['minWorkers must be a whole number', 'clientTimeoutInMills has no effect yet']) {
+  for (const said of ['minWorkers must be a whole number', 'clientTimeoutInMills must be a whole number']) {
     await logged(managed.server, said, ({ msg, model }) => msg.startsWith(said) && model === 'm')
   }
 })

@@ -17,6 +17,11 @@ const SETTINGS: ModelSettings = {
   responseTimeoutMs: 60_000,
   startupTimeoutMs: 60_000,
   giveUpMs: 0,
+  mayRetry: true,
+  clientTimeoutMs: Infinity,
+  maxQueueWaitMs: Infinity,
+  jobQueueBytes: 1_000_000,
+  preferredBatchSizes: [],
 }
 
 const nobody: ModelObserver = {
@@ -24,6 +29,10 @@ const nobody: ModelObserver = {
   onLoaded: () => {},
   onState: () => {},
   onBatch: () => {},
+  onDeath: () => {},
+  onDiscarded: () => {},
+  onDropped: () => {},
+  onCircuit: () => {},
   onClosed: () => {},
 }
 

@@ -51,13 +51,54 @@ export function modulePickle(type: string): Buffer {
   ])
 }
 
+const int = (value: number) => {
+  const bytes = Buffer.alloc(5, 'J')
+  bytes.writeInt32LE(value, 1)
+  return bytes
+}
+
+const tuple = (...items: Buffer[]) => Buffer.concat([Buffer.from('('), ...items, Buffer.from('t')])
+
+/** The pickle of a float32 tensor over the storage 0, which has one number: its strides are zero. */
+export function repeatedNumber(shape: readonly number[]): Buffer {
+  const storage = tuple(
+    text('storage'),
+    Buffer.from('ctorch\nFloatStorage\n'),
+    text('0'),
+    text('cpu'),
+    int(1),
+  )
+  return Buffer.concat([
+    Buffer.from('ctorch._utils\n_rebuild_tensor_v2\n('),
+    Buffer.concat([storage, Buffer.from('Q')]),
+    int(0),
+    tuple(...shape.map(int)),
+    tuple(...shape.map(() => int(0))),
+    Buffer.from('\x89ccollections\nOrderedDict\n)RtR', 'latin1'),
+  ])
+}
+
+/** The pickle of an object of the class `__torch__.M` with these attributes. */
+export function objectPickle(attributes: Readonly<Record<string, Buffer>>): Buffer {
+  return Buffer.concat([
+    Buffer.from('\x80\x02c__torch__\nM\n)\x81}(', 'latin1'),
+    ...Object.entries(attributes).flatMap(([name, value]) => [text(name), value]),
+    Buffer.from('ub.'),
+  ])
+}
+
 /** A TorchScript archive whose module `M` has the given code. */
-export function torchScript(code: string, data = modulePickle('__torch__.M')): Buffer {
+export function torchScript(
+  code: string,
+  data = modulePickle('__torch__.M'),
+  storages: Readonly<Record<string, Buffer>> = {},
+): Buffer {
   return zipOf({
     'm/data.pkl': data,
     'm/code/__torch__.py': code,
     'm/constants.pkl': Buffer.from([0x80, 2, 0x29, 0x2e]),
     'm/version': '3\n',
+    ...storages,
   })
 }
 

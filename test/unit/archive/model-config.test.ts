@@ -19,15 +19,28 @@ test('a wrong value is ignored with a warning that names it', () => {
   )
 })
 
-test('time-outs have the limit of a timer, and what has no effect is told', () => {
+test('time-outs have the limit of a timer', () => {
   const config = parseModelConfig(
     'responseTimeout: 2147483\nstartupTimeout: 2147484\nclientTimeoutInMills: 5\n',
   )
   expect(config.settings).toEqual({ responseTimeout: 2_147_483, clientTimeoutInMills: 5 })
   expect(config.warnings).toEqual([
     'startupTimeout must be a whole number of at most 2147483, not 2147484; it is ignored',
-    expect.stringMatching(/^clientTimeoutInMills has no effect yet/),
   ])
+})
+
+test('settings that are no numbers are read, or ignored with what was expected', () => {
+  expect(parseModelConfig('retry: never\npreferredBatchSizes: [4, 8]\n')).toMatchObject({
+    settings: { retry: 'never', preferredBatchSizes: [4, 8] },
+    warnings: [],
+  })
+  expect(parseModelConfig('retry: no\npreferredBatchSizes: [4, 0]\n')).toMatchObject({
+    settings: {},
+    warnings: [
+      'retry must be auto or never, not "no"; it is ignored',
+      'preferredBatchSizes must be a list of whole numbers of at least 1, not [4,0]; it is ignored',
+    ],
+  })
 })
 
 test.each(['', '# nothing\n', '---\n', 'null'])('%j is an empty configuration', text => {

@@ -1,17 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { Queue, type Entry, type QueueOptions } from '../../../src/batching/queue.ts'
+import type { QueueOptions } from '../../../src/batching/queue.ts'
+import { ask, itemsOf, makeQueue, push } from '../../support/queue.ts'
 
 const open = new AbortController().signal
-
-function makeQueue(options: Partial<QueueOptions> = {}): Queue<number, string> {
-  return new Queue({ capacity: 100, batchSize: 4, maxDelayMs: 0, ...options })
-}
-
-function push(queue: Queue<number, string>, ...items: number[]): void {
-  for (const item of items) queue.push(item)?.catch(() => {})
-}
-
-const itemsOf = (batch: Entry<number, string>[]) => batch.map(({ item }) => item)
 
 afterEach(() => void vi.useRealTimers())
 
@@ -37,9 +28,11 @@ test('batches can be limited to fewer than the batch size, never to more', async
 
 test('an entry carries its answer back to whoever pushed it', async () => {
   const queue = makeQueue()
-  const first = queue.push(1)
-  const second = queue.push(2)
-  const [one, two] = await queue.next(open)
+  const first = ask(queue, 1)
+  const second = ask(queue, 2)
+  const {
+    entries: [one, two],
+  } = await queue.next(open)
   two?.reject(new Error('not this one'))
   one?.resolve('the answer')
   await expect(first).resolves.toBe('the answer')
@@ -49,7 +42,7 @@ test('an entry carries its answer back to whoever pushed it', async () => {
 test('one item beyond the capacity is refused, and taken again once there is room', async () => {
   const queue = makeQueue({ capacity: 2 })
   push(queue, 1, 2)
-  expect(queue.push(3)).toBeUndefined()
+  expect(queue.push(3)).toMatchObject({ refused: 'queue_full' })
   expect(queue.length).toBe(2)
   await queue.next(open)
   expect(queue.push(3)).toBeInstanceOf(Promise)
@@ -59,28 +52,28 @@ describe('clients that have left', () => {
   test('are dropped when a batch is cut', async () => {
     const queue = makeQueue()
     let isGone = false
-    const left = queue.push(1, () => isGone)
+    const left = ask(queue, 1, { isGone: () => isGone })
     push(queue, 2)
     isGone = true
     expect(itemsOf(await queue.next(open))).toEqual([2])
-    await expect(left).rejects.toMatchObject({ name: 'ClientGone' })
+    await expect(left).rejects.toMatchObject({ code: 'CLIENT_GONE' })
   })
 
   test('make room in a full queue', async () => {
     const queue = makeQueue({ capacity: 1 })
-    const left = queue.push(1, () => true)
+    const left = ask(queue, 1, { isGone: () => true })
     expect(queue.push(2)).toBeInstanceOf(Promise)
-    await expect(left).rejects.toMatchObject({ name: 'ClientGone' })
+    await expect(left).rejects.toMatchObject({ code: 'CLIENT_GONE' })
     expect(queue.length).toBe(1)
   })
 
   test('are dropped wherever they stand, and the others keep their order', async () => {
     const gone = new Set([1, 4, 6])
     const queue = makeQueue({ batchSize: 2 })
-    const answers = [1, 2, 3, 4, 5, 6].map(item => queue.push(item, () => gone.has(item)))
+    const answers = [1, 2, 3, 4, 5, 6].map(item => ask(queue, item, { isGone: () => gone.has(item) }))
     expect(itemsOf(await queue.next(open))).toEqual([2, 3])
     expect(itemsOf(await queue.next(open))).toEqual([5])
-    for (const item of gone) await expect(answers[item - 1]).rejects.toMatchObject({ name: 'ClientGone' })
+    for (const item of gone) await expect(answers[item - 1]).rejects.toMatchObject({ code: 'CLIENT_GONE' })
     expect(queue.length).toBe(0)
     push(queue, 7)
     expect(itemsOf(await queue.next(open))).toEqual([7])
@@ -91,15 +84,16 @@ describe('clients that have left', () => {
     let asked = 0
     const queue = makeQueue({ capacity: 1000, batchSize: 2 })
     const isGone = () => (asked++, false)
-    for (let item = 0; item < 1000; item++) void queue.push(item, isGone)
+    for (let item = 0; item < 1000; item++) void ask(queue, item, { isGone })
     await queue.next(open)
     expect(asked).toBe(2)
     push(queue, 1, 2)
     asked = 0
-    for (let refused = 0; refused < 100; refused++) expect(queue.push(0)).toBeUndefined()
+    for (let refused = 0; refused < 100; refused++)
+      expect(queue.push(0)).toMatchObject({ refused: 'queue_full' })
     expect(asked).toBe(998)
     vi.advanceTimersByTime(10)
-    expect(queue.push(0)).toBeUndefined()
+    expect(queue.push(0)).toMatchObject({ refused: 'queue_full' })
     expect(asked).toBe(2 * 998)
   })
 
@@ -107,21 +101,21 @@ describe('clients that have left', () => {
     const queue = makeQueue()
     const stop = new AbortController()
     let isGone = false
-    const answers = [1, 2].map(item => queue.push(item, () => isGone))
+    const answers = [1, 2].map(item => ask(queue, item, { isGone: () => isGone }))
     const empty = queue.empty()
     isGone = true
     const pulled = queue.next(stop.signal)
     await empty
-    for (const answer of answers) await expect(answer).rejects.toMatchObject({ name: 'ClientGone' })
+    for (const answer of answers) await expect(answer).rejects.toMatchObject({ code: 'CLIENT_GONE' })
     stop.abort()
-    expect(await pulled).toEqual([])
+    expect(itemsOf(await pulled)).toEqual([])
   })
 
   test('do not wake a worker for nothing', async () => {
     const queue = makeQueue()
     const pulled = queue.next(open)
-    const left = queue.push(1, () => true)
-    await expect(left).rejects.toMatchObject({ name: 'ClientGone' })
+    const left = ask(queue, 1, { isGone: () => true })
+    await expect(left).rejects.toMatchObject({ code: 'CLIENT_GONE' })
     push(queue, 2)
     expect(itemsOf(await pulled)).toEqual([2])
   })
@@ -134,7 +128,7 @@ describe('workers that wait', () => {
     push(queue, 1, 2)
     const batches = await Promise.all(pulls)
     expect(batches.flatMap(itemsOf).toSorted((a, b) => a - b)).toEqual([1, 2])
-    expect(batches.map(batch => batch.length)).toEqual([1, 1])
+    expect(batches.map(({ entries }) => entries.length)).toEqual([1, 1])
   })
 
   test('many of them take every item exactly once', async () => {
@@ -142,15 +136,18 @@ describe('workers that wait', () => {
     const stop = new AbortController()
     const taken: number[] = []
     const pull = async () => {
-      for (let batch = await queue.next(stop.signal); batch.length > 0; batch = await queue.next(stop.signal))
-        for (const entry of batch) {
+      for (;;) {
+        const { entries } = await queue.next(stop.signal)
+        if (entries.length === 0) return
+        for (const entry of entries) {
           taken.push(entry.item)
           entry.resolve('')
         }
+      }
     }
     const pullers = Array.from({ length: 7 }, pull)
     const items = Array.from({ length: 500 }, (_, index) => index)
-    await Promise.all(items.map(item => Promise.resolve(queue.push(item))))
+    await Promise.all(items.map(item => ask(queue, item)))
     stop.abort()
     await Promise.all(pullers)
     expect(taken.toSorted((a, b) => a - b)).toEqual(items)
@@ -170,7 +167,7 @@ describe('workers that wait', () => {
   test('a signal that is aborted already gives an empty batch at once', async () => {
     const queue = makeQueue()
     push(queue, 1)
-    expect(await queue.next(AbortSignal.abort())).toEqual([])
+    expect(itemsOf(await queue.next(AbortSignal.abort()))).toEqual([])
     expect(queue.length).toBe(1)
   })
 })
@@ -219,7 +216,7 @@ describe('with a delay', () => {
 
 test('rejecting everything leaves an empty queue that can be used again', async () => {
   const queue = makeQueue()
-  const waiting = [queue.push(1), queue.push(2)]
+  const waiting = [ask(queue, 1), ask(queue, 2)]
   queue.rejectAll(new Error('nobody comes'))
   for (const each of waiting) await expect(each).rejects.toThrow('nobody comes')
   expect(queue.length).toBe(0)

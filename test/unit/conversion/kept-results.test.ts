@@ -1,4 +1,4 @@
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { KeptResults } from '../../../src/conversion/kept-results.ts'
@@ -10,7 +10,8 @@ async function open(maxBytes: number) {
   const dir = await fresh()
   const workDir = await fresh()
   const words = { unwritable: 'unwritable', damaged: 'damaged' }
-  const kept = new KeptResults<string>({ dir, workDir, maxBytes, record: 'r.json', words, warn: () => {} })
+  const options = { dir, workDir, maxBytes, record: 'r.json', words, warn: () => {} }
+  const kept = new KeptResults<string>(options)
   const ask = (key: string, bytes = 1000) =>
     kept.findOrMake(key, async folder => {
       await writeFile(join(folder, 'file'), Buffer.alloc(bytes))
@@ -20,7 +21,7 @@ async function open(maxBytes: number) {
     const at = new Date(Date.now() - seconds * 1000)
     return utimes(join(dir, key), at, at)
   }
-  return { dir, workDir, kept, ask, age }
+  return { dir, workDir, options, kept, ask, age }
 }
 
 test('who asks for the same at the same time waits for the same, and it is kept with its report', async () => {
@@ -60,4 +61,38 @@ test('what fails is not kept', async () => {
   const { kept, dir } = await open(100)
   await expect(kept.findOrMake('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
   expect(await readdir(dir)).toEqual([])
+})
+
+/** Another server removes the first result in the moment before it is placed, which no test can wait for. */
+class Robbed extends KeptResults<string> {
+  #isRobbed = false
+
+  override async place(result: Parameters<KeptResults<string>['place']>[0]) {
+    if (!this.#isRobbed) await rm(result.dir, { recursive: true })
+    this.#isRobbed = true
+    return super.place(result)
+  }
+}
+
+test('a result that another server removes before it is placed is made again', async () => {
+  const { dir, workDir, options } = await open(10_000)
+  const made: string[] = []
+  const { placed } = await new Robbed(options).take('a', async folder => {
+    made.push(folder)
+    await writeFile(join(folder, 'file'), 'content')
+    return 'report'
+  })
+  expect(await readFile(join(placed.dir, 'file'), 'utf8')).toBe('content')
+  expect(made).toHaveLength(2)
+  expect(await readdir(dir)).toEqual(['a'])
+  expect(await readdir(workDir)).toHaveLength(1)
+})
+
+test('a folder without a record gives way to the result, and one with a record stays', async () => {
+  const { dir, ask } = await open(10_000)
+  await mkdir(join(dir, 'a'))
+  await writeFile(join(dir, 'a', 'left over'), '')
+  expect(await ask('a')).toMatchObject({ isNew: true })
+  expect((await readdir(join(dir, 'a'))).toSorted()).toEqual(['file', 'r.json'])
+  expect(await readdir(dir)).toEqual(['a'])
 })

@@ -6,8 +6,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Failure } from '../../../src/errors.ts'
 import { importTorchScript } from '../../../src/importer/import.ts'
 import { parseInputFlag } from '../../../src/importer/inputs.ts'
+import { readStateDict } from '../../../src/importer/state-dict.ts'
 import { fixture } from '../../support/torchscript-cases.ts'
-import { forward, modulePickle, torchScript, zipOf } from '../../support/zip-bytes.ts'
+import { makeZip } from '../../support/hostile-archives.ts'
+import {
+  forward,
+  modulePickle,
+  objectPickle,
+  repeatedNumber,
+  torchScript,
+  zipOf,
+} from '../../support/zip-bytes.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -132,6 +141,52 @@ test('pickles that are damaged, endless or recursive are refused', async () => {
   expect(await refusalOf(torchScript(forward('return x'), Buffer.from('\x80\x04N.', 'latin1')))).toContain(
     'protocol 4',
   )
+})
+
+test('a small file whose tensors repeat one number does not become a graph that fills the disk', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const tensors = Object.fromEntries(names.map((name, index) => [name, repeatedNumber([4096, 4096 - index])]))
+  const sums = names.map(name => `x = torch.add(x, torch.sum(self.${name}))`)
+  const archive = torchScript(forward(...sums, 'return x'), objectPickle(tensors), {
+    'm/data/0': Buffer.alloc(4),
+  })
+  expect(await refusalOf(archive)).toMatch(/335380480 bytes of constants, which is more than/)
+})
+
+test('pairs of pairs of pairs are gone through once', async () => {
+  const pairs = Buffer.concat([
+    Buffer.from(')q\x00', 'latin1'),
+    ...Array.from({ length: 60 }, () => Buffer.from('h\x00h\x00\x86q\x00', 'latin1')),
+  ])
+  // The pairs above are left on the stack of the pickle; a tuple of all of them is one value.
+  const value = Buffer.concat([Buffer.from('('), pairs, Buffer.from('t')])
+  const archive = torchScript(
+    forward('y = self.pairs', 'return torch.relu(x)'),
+    objectPickle({ pairs: value }),
+  )
+  expect(await refusalOf(archive)).toBe('imported')
+})
+
+test('weights of modules that stand in a thousand million places are refused', async () => {
+  const path = join(folder, 'places.pt')
+  const memo = (opcode: string, level: number) => Buffer.from([opcode.charCodeAt(0), level])
+  const module = (level: number): Buffer => {
+    const attributes = level === 0 ? {} : { a: module(level - 1), b: memo('h', level - 1) }
+    // Without the protocol in front and the stop behind.
+    return Buffer.concat([objectPickle(attributes).subarray(2, -1), memo('q', level)])
+  }
+  const data = Buffer.concat([Buffer.from('\x80\x02', 'latin1'), module(30), Buffer.from('.')])
+  await writeFile(path, torchScript(forward('return x'), data))
+  expect(() => readStateDict(path)).toThrow('more than 100000 modules')
+})
+
+test('an entry whose sizes disagree is refused before it is read', async () => {
+  const entries = [
+    { name: 'm/data.pkl', data: modulePickle('__torch__.M'), method: 0 },
+    { name: 'm/constants.pkl', data: Buffer.from([0x80, 2, 0x29, 0x2e]), method: 0 },
+    { name: 'm/version', data: '3'.repeat(10_000), method: 0, declares: { size: 2 } },
+  ]
+  expect(await refusalOf(makeZip(entries))).toContain('"m/version" does not have the size it declares')
 })
 
 test('files that are no archive are refused, whatever their length', async () => {

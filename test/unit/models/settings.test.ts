@@ -10,6 +10,7 @@ const nobodySaid: SettingsSources = {
   defaultResponseTimeoutMs: 60_000,
   defaultStartupTimeoutMs: 30_000,
   defaultJobQueueSize: 100,
+  defaultJobQueueBytes: 1_000_000,
 }
 
 const settings = (said: Partial<SettingsSources>) => effectiveSettings({ ...nobodySaid, ...said })
@@ -24,6 +25,11 @@ test('where nobody says anything the server’s defaults hold, and nobody waits 
     responseTimeoutMs: 60_000,
     startupTimeoutMs: 30_000,
     giveUpMs: 300_000,
+    mayRetry: true,
+    clientTimeoutMs: Infinity,
+    maxQueueWaitMs: Infinity,
+    jobQueueBytes: 1_000_000,
+    preferredBatchSizes: [],
   })
 })
 
@@ -93,5 +99,28 @@ test('queue size and patience with a lost worker come from model-config.yaml', (
   expect(settings({ archive: { jobQueueSize: 7, maxRetryTimeoutInSec: 0 } })).toMatchObject({
     jobQueueSize: 7,
     giveUpMs: 0,
+  })
+})
+
+test('what is ours comes from model-config.yaml, else from the models key; 0 is no limit', () => {
+  const ours = {
+    retry: 'never',
+    clientTimeoutInMills: 5,
+    maxQueueWait: 6,
+    jobQueueBytes: 7,
+    preferredBatchSizes: [2],
+  } as const
+  const effective = {
+    mayRetry: false,
+    clientTimeoutMs: 5,
+    maxQueueWaitMs: 6,
+    jobQueueBytes: 7,
+    preferredBatchSizes: [2],
+  }
+  expect(settings({ config: ours })).toMatchObject(effective)
+  expect(settings({ archive: ours, config: { retry: 'auto', maxQueueWait: 9 } })).toMatchObject(effective)
+  expect(settings({ archive: { clientTimeoutInMills: 0 }, config: ours })).toMatchObject({
+    ...effective,
+    clientTimeoutMs: Infinity,
   })
 })

@@ -204,6 +204,11 @@ test('what a snapshot says wins over every other source, except a debugger’s l
     responseTimeoutMs: 1000,
     startupTimeoutMs: 1000,
     giveUpMs: 1000,
+    mayRetry: true,
+    clientTimeoutMs: Infinity,
+    maxQueueWaitMs: Infinity,
+    jobQueueBytes: 1000,
+    preferredBatchSizes: [],
   }
   expect(restoredSettings(settings, modelOf('m', { minWorkers: 0, maxBatchDelay: 7 }))).toEqual({
     ...settings,

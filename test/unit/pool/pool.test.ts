@@ -1,89 +1,11 @@
-import { rm } from 'node:fs/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { Queue } from '../../../src/batching/queue.ts'
-import { InlinePort, type InlineHost } from '../../../src/pool/inline-port.ts'
-import { Pool, type PoolOptions } from '../../../src/pool/pool.ts'
-import { WorkerEnded, type WorkerPort } from '../../../src/pool/port.ts'
-import type { BatchReport, Job, Outcome } from '../../../src/pool/run-batch.ts'
-import { itemOf, orderFor } from '../../support/load-order.ts'
+import { WorkerEnded } from '../../../src/pool/port.ts'
+import { closePools, echo, makePool } from '../../support/pool.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
-type Run = InlineHost['run']
-
-const timings = { preprocess: [1, 1], inference: [1, 2], postprocess: [2, 2] } as const
 const never = new Promise<never>(() => {})
 
-/** Answers each item with its own id. */
-const echo: Run = (_verb, items) =>
-  Promise.resolve({
-    answers: items.map(({ requestId }) => ({
-      ok: true,
-      status: 200,
-      contentType: '',
-      headers: {},
-      body: Buffer.from(requestId),
-    })),
-    timings,
-    metrics: [],
-  })
-
-const pools: Pool[] = []
-const folders: string[] = []
-afterEach(async () => {
-  await Promise.all(pools.splice(0).map(pool => pool.scale(0).drained))
-  for (const folder of folders.splice(0)) await rm(folder, { recursive: true })
-})
-
-interface Setup extends Partial<Omit<PoolOptions, 'observer' | 'queue'>> {
-  readonly batchSize?: number
-  /** What the worker that is started as the nth does as it loads; the default loads at once. */
-  readonly load?: (nth: number) => Promise<void>
-  readonly run?: (nth: number) => Run
-}
-
-/** A pool of workers in this process, and all that its observer was told. */
-async function makePool({ batchSize = 4, load, run = () => echo, ...options }: Setup = {}) {
-  const queue = new Queue<Job, Outcome>({ capacity: 100, batchSize, maxDelayMs: 0 })
-  const order = await orderFor('export default {}')
-  folders.push(order.dir)
-  const ports: InlinePort[] = []
-  const steps: string[] = []
-  const batches: BatchReport[] = []
-  let ids = 0
-  const pool = new Pool({
-    queue,
-    startupTimeoutMs: Infinity,
-    responseTimeoutMs: Infinity,
-    giveUpMs: 300_000,
-    nextId: () => String(++ids),
-    openPort: (): { port: WorkerPort; order: typeof order } => {
-      const nth = ports.length
-      const port = new InlinePort(async () => {
-        await load?.(nth)
-        return { loaded: { graph: undefined, loadMs: 1 }, run: run(nth) }
-      })
-      ports.push(port)
-      return { port, order }
-    },
-    observer: {
-      onLoaded: () => {},
-      onState: (worker, state, reason) =>
-        steps.push(`${worker} ${state}${reason === '' ? '' : `: ${reason}`}`),
-      onBatch: batch => batches.push(batch),
-    },
-    ...options,
-  })
-  pools.push(pool)
-  const ask = (text: string, verb: Job['verb'] = 'predict') => {
-    const answer = queue.push({ verb, item: itemOf(text) })
-    if (answer === undefined) throw new Error('The queue is full')
-    return answer.then(outcome => {
-      if (!outcome.answer.ok) throw new Error(outcome.answer.code)
-      return Buffer.from(outcome.answer.body).toString()
-    })
-  }
-  return { pool, queue, ports, steps, batches, ask }
-}
+afterEach(closePools)
 
 test('a worker starts, serves, drains and stops', async () => {
   const { pool, steps, ask } = await makePool()
@@ -135,71 +57,6 @@ test('a handler gets requests of one verb at a time', async () => {
   await pool.scale(1).ready
   expect(await Promise.all(answers)).toEqual(['request a', 'request b', 'request c'])
   expect(seen).toEqual(['predict request a,request c', 'explain request b'])
-})
-
-describe('a worker that dies', () => {
-  test('fails its own batch only and is replaced at once', async () => {
-    let runs = 0
-    const { pool, ports, steps, ask } = await makePool({
-      run: nth => (verb, items) => (runs++, nth === 0 ? never : echo(verb, items)),
-    })
-    await pool.scale(1).ready
-    const lost = ask('a')
-    await waitFor('the run', () => runs === 1)
-    const waiting = ask('c')
-    ports[0]?.kill('was ended by SIGKILL')
-    await expect(lost).rejects.toMatchObject({
-      code: 'WORKER_DIED',
-      http: 500,
-      message: 'Worker died.',
-      reason: 'The worker was ended by SIGKILL.',
-    })
-    expect(await waiting).toBe('request c')
-    expect(steps).toEqual([
-      '1 starting',
-      '1 ready',
-      '1 waiting: was ended by SIGKILL',
-      '1 starting: was ended by SIGKILL',
-      '1 ready',
-    ])
-  })
-
-  test('while it has nothing to do is replaced too', async () => {
-    const { pool, ports, ask } = await makePool()
-    await pool.scale(1).ready
-    ports[0]?.kill('was ended by SIGSEGV')
-    await waitFor('a new worker', () => ports.length === 2 && pool.readyCount === 1)
-    expect(await ask('a')).toBe('request a')
-  })
-
-  test('of too much memory answers 507', async () => {
-    const { pool, ask } = await makePool({
-      run: nth => (nth === 0 ? () => Promise.reject(new WorkerEnded('x', { outOfMemory: true })) : echo),
-    })
-    await pool.scale(1).ready
-    await expect(ask('a')).rejects.toMatchObject({ code: 'WORKER_DIED', http: 507 })
-  })
-
-  test('does not answer in time: it is ended, and the next request is answered', async () => {
-    const { pool, ask } = await makePool({
-      responseTimeoutMs: 30,
-      run: nth => (nth === 0 ? () => never : echo),
-    })
-    await pool.scale(1).ready
-    await expect(ask('a')).rejects.toMatchObject({ reason: 'The worker did not answer within 0.03 s.' })
-    expect(await ask('b')).toBe('request b')
-  })
-
-  test('gives an answer that makes no sense: it is ended and replaced', async () => {
-    const { pool, ask, ports } = await makePool({
-      // What a broken worker could send: nothing of what the types promise.
-      run: nth => (nth === 0 ? () => Promise.resolve({ answers: [] } as never) : echo),
-    })
-    await pool.scale(1).ready
-    await expect(ask('a')).rejects.toMatchObject({ code: 'WORKER_DIED' })
-    expect(await ask('b')).toBe('request b')
-    expect(ports).toHaveLength(2)
-  })
 })
 
 describe('a worker that does not come up', () => {

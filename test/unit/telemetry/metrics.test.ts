@@ -10,17 +10,22 @@ async function page(metrics: Metrics, ...names: string[]): Promise<string> {
   return (await metrics.render(names)).text
 }
 
+const gauges = { queueLength: () => 4, queueBytes: () => 1024, isCircuitOpen: () => false }
+
 function serveOne(metrics: Metrics, name: string, version = '1.0') {
   const model = metrics.forModel(name, version)
   model.accepted(false)
   model.accepted(true)
   model.answered({ queueMs: 2.75, totalMs: 12.5, versionInUrl: false })
   model.answered({ queueMs: 0.25, totalMs: 3, versionInUrl: true })
-  model.batch({ size: 2, workerMs: 9.6, handlerMs: 8, predictionMs: 7.5 })
+  model.batch({ size: 2, cutBy: 'idle', workerMs: 9.6, handlerMs: 8, predictionMs: 7.5 })
   model.failed('QUEUE_FULL')
+  model.dropped('queue_full')
+  model.discarded('deadline')
+  model.retried(3)
   model.workerLoaded(`W-9000-${name}_${version}`, 321)
   model.workerRestarted()
-  model.watch({ queueLength: () => 4, workers: () => ({ ready: 2, starting: 1 }) })
+  model.watch({ ...gauges, workers: () => ({ ready: 2, starting: 1 }) })
   return model
 }
 
@@ -80,6 +85,12 @@ Requests5XX{Level="Host",Hostname="myhost",} 2.0
       'sconce_workers{model_name="digits",model_version="1.0",state="ready",} 2.0',
       'sconce_workers{model_name="digits",model_version="1.0",state="starting",} 1.0',
       'sconce_queue_length{model_name="digits",model_version="1.0",} 4.0',
+      'sconce_queue_bytes{model_name="digits",model_version="1.0",} 1024.0',
+      'sconce_batches_total{model_name="digits",model_version="1.0",cut_by="idle",} 1.0',
+      'sconce_requests_dropped_total{model_name="digits",model_version="1.0",cause="queue_full",} 1.0',
+      'sconce_answers_discarded_total{model_name="digits",model_version="1.0",cause="deadline",} 1.0',
+      'sconce_requests_retried_total{model_name="digits",model_version="1.0",} 3.0',
+      'sconce_circuit_open{model_name="digits",model_version="1.0",} 0.0',
       'sconce_worker_restarts_total{model_name="digits",model_version="1.0",} 1.0',
     ])
   })
@@ -107,7 +118,7 @@ Requests5XX{Level="Host",Hostname="myhost",} 2.0
   test('takes the gauges of a model anew each time', async () => {
     const metrics = make()
     let workers: Record<string, number> = { starting: 1 }
-    metrics.forModel('digits', '1.0').watch({ queueLength: () => 0, workers: () => workers })
+    metrics.forModel('digits', '1.0').watch({ ...gauges, workers: () => workers })
     expect(await page(metrics, 'sconce_workers')).toContain('state="starting",} 1.0')
     workers = { ready: 1 }
     const after = await page(metrics, 'sconce_workers')
@@ -191,7 +202,7 @@ describe('a model that is unregistered', () => {
     expect(await page(metrics)).not.toContain('digits')
     model.accepted(true)
     model.answered({ queueMs: 1, totalMs: 1, versionInUrl: true })
-    model.batch({ size: 1, workerMs: 1, handlerMs: 1, predictionMs: 1 })
+    model.batch({ size: 1, cutBy: 'full', workerMs: 1, handlerMs: 1, predictionMs: 1 })
     model.failed('WORKER_DIED')
     model.workerLoaded('W-9000-digits_1.0', 1)
     model.workerRestarted()

@@ -47,7 +47,7 @@ function randomMessage(random: () => number): Message {
 test.each([1, 2, 3, 4, 5, 6, 7, 8])('messages survive being cut into chunks of any size (seed %i)', seed => {
   const random = seeded(seed)
   const messages = Array.from({ length: 60 }, () => randomMessage(random))
-  const stream = Buffer.concat(messages.flatMap(encode))
+  const stream = Buffer.concat(messages.flatMap(message => encode(message)))
   const reader = new FrameReader<Message>(2 ** 20)
   const received: Message[] = []
   for (let at = 0; at < stream.length;) {
@@ -77,6 +77,26 @@ test('large payloads are not copied on the way out', () => {
   expect(encode({ type: 'run', batch: 1, verb: 'predict', items: [item] }).includes(value)).toBe(true)
 })
 
+test('a small frame is one piece: many small writes cost more than a copy', () => {
+  const items = Array.from({ length: 32 }, (_, index) => ({
+    requestId: String(index),
+    headers: {},
+    parameters: [{ name: 'body', contentType: 'application/json', value: Buffer.from(`[${index}]`) }],
+  }))
+  expect(encode({ type: 'run', batch: 1, verb: 'predict', items })).toHaveLength(1)
+})
+
+test('items that share an object of headers have one each on the other side', () => {
+  const headers = { host: 'sconce' }
+  const item = { requestId: '', headers, parameters: [] }
+  const bytes = bytesOf({ type: 'run', batch: 1, verb: 'predict', items: [item, item] })
+  const [message] = new FrameReader<Message>(1000).push(bytes)
+  const [first, second] = message?.type === 'run' ? message.items : []
+  expect(first?.headers).toEqual(headers)
+  expect(second?.headers).toEqual(headers)
+  expect(first?.headers).not.toBe(second?.headers)
+})
+
 describe('hostile bytes', () => {
   const frame = (head: string, tail = '', lengths: { total?: number; head?: number } = {}) => {
     const prefix = Buffer.alloc(8)
@@ -85,7 +105,7 @@ describe('hostile bytes', () => {
     return Buffer.concat([prefix, Buffer.from(head), Buffer.from(tail)])
   }
   const answers = (...bodies: unknown[]) =>
-    JSON.stringify({ type: 'done', batch: 1, answers: bodies.map(body => ({ ok: true, body })) })
+    JSON.stringify({ type: 'done', batch: 1, answers: bodies.map(body => [200, '', {}, body]) })
 
   test.each([
     ['a length above the limit', frame('{}', '', { total: 1005 })],
@@ -97,6 +117,7 @@ describe('hostile bytes', () => {
     ['a head that is not JSON', frame('not json')],
     ['a head that is no object', frame('null')],
     ['a done without answers', frame('{"type":"done"}')],
+    ['an answer that is neither', frame('{"type":"done","answers":[{"ok":true,"body":0}]}')],
     ['an answer that is null', frame('{"type":"done","answers":[null]}')],
     ['a body longer than the tail', frame(answers(9), '12345678')],
     ['bodies that are longer together', frame(answers(5, 4), '12345678')],
