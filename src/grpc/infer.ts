@@ -1,9 +1,9 @@
 /** One inference of the Open Inference Protocol over gRPC: message to tensors, tensors to message. */
 import { failure } from '../errors.ts'
-import { classify } from '../inference/classification.ts'
 import { clip, makeTensor } from '../inference/infer-input.ts'
 import {
   readClasses,
+  readPriority,
   readTimeoutMs,
   refuseReserved,
   refuseSharedMemory,
@@ -50,14 +50,12 @@ export async function infer(
     headers,
     tensors: readInputs(request),
     outputs: [...classes.keys()],
+    classes,
     isGone,
+    priority: readPriority(parameters),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   })
-  const tensors = inference.tensors.map(tensor => {
-    const count = classes.get(tensor.name)
-    return count === undefined ? tensor : classify(tensor, count)
-  })
-  return respond(request, { ...inference, tensors }, maxResponseSize)
+  return respond(request, inference, maxResponseSize)
 }
 
 function sooner(one: number | undefined, other: number | undefined): number | undefined {

@@ -1,7 +1,6 @@
 /** One inference of the Open Inference Protocol over HTTP: body to tensors, tensors to body. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
-import { classify } from '../inference/classification.ts'
 import { findModel, RAW_INPUT } from '../inference/model-metadata.ts'
 import { countElements, makeTensor, packBytes } from '../inference/infer-input.ts'
 import { readPriority, readTimeoutMs } from '../inference/infer-parameters.ts'
@@ -44,30 +43,24 @@ export async function inferOverHttp(options: InferOptions, exchange: InferExchan
   const { request, reply, model, version } = exchange
   const { tensors, outputs, ...asked } = await readRequest(options, exchange)
   const timeoutMs = readTimeoutMs(asked.parameters)
+  const wanted = new Map(outputs.map(output => [output.name, output]))
   const inference = await options.predictor.infer({
     model,
     version,
     requestId: request.id,
     headers: headerMemory.join(request.raw, NOTHING_MORE),
     tensors,
-    outputs: outputs.map(({ name }) => name),
+    outputs: [...wanted.keys()],
+    classes: new Map(outputs.map(({ name, classes }) => [name, classes])),
     isGone: clientGone(request),
     timeoutMs,
     priority: readPriority(asked.parameters),
   })
-  const wanted = new Map(outputs.map(output => [output.name, output]))
-  const classified = inference.tensors.map(tensor => {
-    const classes = wanted.get(tensor.name)?.classes
-    return classes === undefined ? tensor : classify(tensor, classes)
+  const { pieces, headerLength } = writeInferResponse(inference, {
+    id: asked.id,
+    isBinary: name => wanted.get(name)?.isBinary ?? asked.isBinaryOutput,
+    nonFinite: options.nonFinite,
   })
-  const { pieces, headerLength } = writeInferResponse(
-    { ...inference, tensors: classified },
-    {
-      id: asked.id,
-      isBinary: name => wanted.get(name)?.isBinary ?? asked.isBinaryOutput,
-      nonFinite: options.nonFinite,
-    },
-  )
   const contentType = headerLength === undefined ? 'application/json' : 'application/octet-stream'
   const more = headerLength === undefined ? [] : [HEADER_LENGTH, String(headerLength)]
   return sendPacked(request, reply, { status: 200, contentType, more, pieces })

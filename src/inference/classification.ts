@@ -1,6 +1,7 @@
-/** The classification extension: an output as its best classes, `value:index` each. */
+/** The classification extension: an output as its best classes, each `value:index`, or `value:index:label`. */
 import { failure } from '../errors.ts'
 import { elementsOf, type WireTensor } from '../runtime/datatype.ts'
+import type { Labels } from '../runtime/labels.ts'
 import { packBytes } from './infer-input.ts'
 
 const MAX_ELEMENTS = 1_000_000
@@ -15,8 +16,15 @@ const NUMERIC = {
   UINT32: Uint32Array,
 } as const
 
-/** BYTES of [rows, count], or [count] for a tensor of one axis. Throws BAD_REQUEST for an output that has no classes. */
-export function classify({ name, datatype, shape, data }: WireTensor, count: number): WireTensor {
+/**
+ * BYTES of [rows, count], or [count] for a tensor of one axis; a class without a label has no suffix. Throws BAD_REQUEST
+ * for an output that has no classes.
+ */
+export function classify(
+  { name, datatype, shape, data }: WireTensor,
+  count: number,
+  labels: Labels,
+): WireTensor {
   if (!Object.hasOwn(NUMERIC, datatype)) {
     throw failure(
       'BAD_REQUEST',
@@ -25,8 +33,8 @@ export function classify({ name, datatype, shape, data }: WireTensor, count: num
   }
   // Object.hasOwn has shown that the key exists; the compiler does not narrow by it.
   const scores: Scores = elementsOf<Scores>(NUMERIC[datatype as keyof typeof NUMERIC], data)
-  const [rows = 1] = shape.length < 2 ? [1] : shape
-  const width = rows === 0 ? 0 : scores.length / rows
+  const [rows = 1, ...axes] = shape.length < 2 ? [1, ...shape] : shape
+  const width = axes.reduce((product, axis) => product * axis, 1)
   const kept = Math.min(count, width)
   if (rows * kept > MAX_ELEMENTS) {
     throw failure(
@@ -34,7 +42,11 @@ export function classify({ name, datatype, shape, data }: WireTensor, count: num
       `classification of output '${name}' exceeds the maximum allowed ${MAX_ELEMENTS} elements`,
     )
   }
-  const print = datatype === 'FP32' ? shortestSingle : String
+  const printScore = datatype === 'FP32' ? shortestSingle : String
+  const print = (score: number, index: number) => {
+    const label = labels(index)
+    return `${printScore(score)}:${index}${label === String(index) ? '' : `:${label}`}`
+  }
   const elements = Array.from({ length: rows }, (_, row) =>
     best(scores.subarray(row * width, (row + 1) * width), kept, print),
   )
@@ -45,9 +57,9 @@ export function classify({ name, datatype, shape, data }: WireTensor, count: num
 type Scores = InstanceType<(typeof NUMERIC)[keyof typeof NUMERIC]>
 
 /** The highest scores first, of equal ones the first. */
-function best(scores: Scores, count: number, print: (score: number) => string): Uint8Array[] {
+function best(scores: Scores, count: number, print: (score: number, index: number) => string): Uint8Array[] {
   const order = Array.from(scores.keys()).toSorted((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0))
-  return order.slice(0, count).map(index => Buffer.from(`${print(scores[index] ?? 0)}:${index}`))
+  return order.slice(0, count).map(index => Buffer.from(print(scores[index] ?? 0, index)))
 }
 
 /** The shortest decimal that is read as this single. */

@@ -1,10 +1,12 @@
-import { failure, restoreFailure, toFailure, type Failure } from '../errors.ts'
+import { failure, failureWith, restoreFailure, toFailure, type Failure } from '../errors.ts'
 import type { Model } from '../models/model.ts'
 import type { Registry } from '../models/registry.ts'
 import type { Job, Outcome } from '../pool/run-batch.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { PredictionSpan, Tracing } from '../telemetry/tracing.ts'
 import type { Answer, Item, Verb, WireTensor } from '../worker/protocol.ts'
+import { loadLabels, type Labels } from '../runtime/labels.ts'
+import { classify } from './classification.ts'
 import { fingerprint } from './fingerprint.ts'
 import { makeTensor, packBytes, unpackBytes } from './infer-input.ts'
 import { findModel, RAW_OUTPUT } from './model-metadata.ts'
@@ -32,6 +34,8 @@ export interface InferCall extends AskedTerms {
   readonly tensors: readonly WireTensor[]
   /** Names of the outputs that are wanted; none: all. */
   readonly outputs: readonly string[]
+  /** How many of its best classes an output is to become, by its name; undefined, as not in it: it stays as it is. */
+  readonly classes: ReadonlyMap<string, number | undefined>
   readonly isGone: () => boolean
 }
 
@@ -59,6 +63,7 @@ export interface PredictorOptions {
 export class Predictor {
   readonly #options: PredictorOptions
   readonly #counts = new WeakMap<Model, ModelCounts>()
+  readonly #labels = new WeakMap<Model, Labels>()
 
   constructor(options: PredictorOptions) {
     this.#options = options
@@ -76,6 +81,22 @@ export class Predictor {
   async infer(call: InferCall): Promise<Inference> {
     const version = call.version === '' ? undefined : call.version
     const model = findModel(this.#options.registry, call.model, version)
+    const tensors = await this.#inferWith(model, version, call)
+    return {
+      name: model.name,
+      version: model.version,
+      tensors: tensors.map(tensor => {
+        const count = call.classes.get(tensor.name)
+        return count === undefined ? tensor : classify(tensor, count, this.#labelsOf(model))
+      }),
+    }
+  }
+
+  async #inferWith(
+    model: Model,
+    version: string | undefined,
+    call: InferCall,
+  ): Promise<readonly WireTensor[]> {
     const { isGone, timeoutMs, priority } = call
     const waiter = { version, isGone, timeoutMs, priority }
     const raw = rawInput(call.tensors, model)
@@ -84,13 +105,24 @@ export class Predictor {
     if (raw === undefined) {
       const job: Job = { verb: 'infer', item: { ...base, tensors, outputs } }
       const answer = await this.#run(model, job, waiter)
-      return { name: model.name, version: model.version, tensors: answer.tensors ?? [] }
+      return answer.tensors ?? []
     }
     const parameters = [{ name: 'data', contentType: '', value: raw }]
-    const { body } = await this.#run(model, { verb: 'predict', item: { ...base, parameters } }, waiter)
-    const [name = RAW_OUTPUT.name] = outputs
-    const answer = makeTensor({ name, datatype: 'BYTES', shape: [1] }, packBytes([body]))
-    return { name: model.name, version: model.version, tensors: [answer] }
+    const name = rawOutput(outputs, model)
+    const prediction = await this.#run(model, { verb: 'predict', item: { ...base, parameters } }, waiter)
+    const { status, body } = prediction
+    // A handler's own status is an error here too; its body is the text.
+    if (status >= 400) {
+      throw failureWith({ status }, 'HANDLER_STATUS', new TextDecoder().decode(body.subarray(0, 1000)))
+    }
+    return [makeTensor({ name, datatype: 'BYTES', shape: [1] }, packBytes([body]))]
+  }
+
+  /** Read once, when classes are first asked for. Throws INVALID_MODEL. */
+  #labelsOf(model: Model): Labels {
+    const labels = this.#labels.get(model) ?? loadLabels(model.archive.dir)
+    this.#labels.set(model, labels)
+    return labels
   }
 
   /** What was counted: of one version, of the default version of a name, or of all. Throws UNKNOWN_MODEL. */
@@ -182,6 +214,16 @@ function rawInput(tensors: readonly WireTensor[], model: Model): Uint8Array | un
     'BAD_REQUEST',
     `input '${only.name}' is for the handler of model '${model.name}': expected BYTES with one element, ` +
       `got shape [${only.shape.join(',')}]`,
+  )
+}
+
+/** A handler has one output, which may be called anything. Throws BAD_REQUEST for more. */
+function rawOutput(outputs: readonly string[], model: Model): string {
+  const [name = RAW_OUTPUT.name, ...others] = outputs
+  if (others.length === 0) return name
+  throw failure(
+    'BAD_REQUEST',
+    `the handler of model '${model.name}' gives one output, expected at most one to be asked for, got ${outputs.length}`,
   )
 }
 

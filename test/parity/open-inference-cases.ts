@@ -15,6 +15,8 @@ export interface Asked {
   readonly tensors: readonly CaseTensor[]
   /** Names of the outputs that are wanted; none: all. */
   readonly outputs?: readonly string[]
+  /** Each wanted output as its best so many classes. */
+  readonly classes?: number
 }
 
 export type Got =
@@ -187,9 +189,70 @@ export const FAILING: readonly FailingCase[] = [
     error: /exceeds the maximum allowed/,
   },
   {
+    about: 'classes of what is no number',
+    asked: {
+      model: 'id_bool',
+      tensors: [{ ...x([1, 1], Buffer.of(1)), datatype: 'BOOL' }],
+      outputs: ['y'],
+      classes: 1,
+    },
+    status: 400,
+    error: /^output 'y' of BOOL has no classes/,
+  },
+  {
     about: 'an unknown datatype',
     asked: { model: 'rows', tensors: [x([1, 2], floats(1, 2), 'FP31')] },
     status: 400,
     error: /unknown datatype 'FP31'/,
+  },
+]
+
+export interface ClassifiedCase {
+  readonly about: string
+  readonly asked: Asked
+  readonly shape: readonly number[]
+  readonly classes: readonly string[]
+}
+
+const scores = (shape: readonly number[], ...values: number[]) => [x(shape, floats(...values))]
+const best = (classes: number) => ({ outputs: ['y'], classes })
+
+/** Outputs as classes: `value:index`, and `:label` where the model's archive has one. */
+export const CLASSIFIED: readonly ClassifiedCase[] = [
+  {
+    about: 'the best of each row',
+    asked: { model: 'id_float32', tensors: scores([2, 3], 0.1, 0.7, 0.2, 3, 1, 2), ...best(2) },
+    shape: [2, 2],
+    classes: ['0.7:1', '0.2:2', '3:0', '2:2'],
+  },
+  {
+    about: 'with their labels, whatever is in them',
+    asked: { model: 'labelled', tensors: scores([1, 3], 0.25, 0.5, 1), ...best(3) },
+    shape: [1, 3],
+    classes: ['1:2:grün', '0.5:1:a:b', '0.25:0:cat'],
+  },
+  {
+    about: 'without a label where there is none',
+    asked: { model: 'labelled', tensors: scores([1, 4], 0, 1, 2, 3), ...best(2) },
+    shape: [1, 2],
+    classes: ['3:3', '2:2:grün'],
+  },
+  {
+    about: 'all, where more are asked for than there are',
+    asked: { model: 'labelled', tensors: scores([1, 2], -1, 2), ...best(1000) },
+    shape: [1, 2],
+    classes: ['2:1:a:b', '-1:0:cat'],
+  },
+  {
+    about: 'the first of equal ones',
+    asked: { model: 'labelled', tensors: scores([1, 3], 5, 5, 5), ...best(1) },
+    shape: [1, 1],
+    classes: ['5:0:cat'],
+  },
+  {
+    about: 'of no rows, none',
+    asked: { model: 'labelled', tensors: scores([0, 3]), ...best(2) },
+    shape: [0, 2],
+    classes: [],
   },
 ]

@@ -39,13 +39,15 @@ export function grpcContents(client: GrpcClient): Transport {
   }
 }
 
-function toRequest({ model, version, id, tensors, outputs }: Asked) {
+function toRequest({ model, version, id, tensors, outputs, classes }: Asked) {
+  const parameters =
+    classes === undefined ? {} : { parameters: { classification: { int64_param: String(classes) } } }
   return {
     model_name: model,
     model_version: version,
     id,
     inputs: tensors.map(({ name, datatype, shape }) => ({ name, datatype, shape: shape.map(String) })),
-    outputs: outputs?.map(name => ({ name })),
+    outputs: outputs?.map(name => ({ name, ...parameters })),
   }
 }
 

@@ -58,8 +58,9 @@ function headOf({ name, datatype, shape }: CaseTensor) {
   return { name, datatype, shape }
 }
 
-function outputsOf({ outputs }: Asked) {
-  return outputs?.map(name => ({ name }))
+function outputsOf({ outputs, classes }: Asked) {
+  const parameters = classes === undefined ? {} : { parameters: { classification: classes } }
+  return outputs?.map(name => ({ name, ...parameters }))
 }
 
 type Output = NonNullable<InferReply['json']['outputs']>[number]

@@ -1,9 +1,9 @@
 /** The Open Inference Protocol conforms: each datatype in each shape, and each refusal, over every transport. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startOpenInference, type OpenInferenceServer } from '../support/open-inference.ts'
+import { packed, startOpenInference, type OpenInferenceServer } from '../support/open-inference.ts'
 import { GrpcClient } from '../support/grpc.ts'
 import { grpcContents, grpcRaw } from './open-inference-grpc.ts'
-import { ELEMENTS, FAILING, SHAPES, type Transport } from './open-inference-cases.ts'
+import { CLASSIFIED, ELEMENTS, FAILING, SHAPES, type Transport } from './open-inference-cases.ts'
 import { restBinary, restJson } from './open-inference-rest.ts'
 
 let server: OpenInferenceServer
@@ -58,6 +58,11 @@ describe.each(TRANSPORTS)('$name', ({ make }) => {
     }
     const got = await make().infer({ model: 'rows', version: '1.0', tensors: [tensor], outputs: ['y'] })
     expect(got).toMatchObject({ ok: true })
+  })
+
+  test.each(CLASSIFIED)('classes: $about', async ({ asked, shape, classes }) => {
+    const tensors = [{ name: 'y', datatype: 'BYTES', shape, data: packed(...classes) }]
+    expect(await make().infer(asked)).toMatchObject({ ok: true, tensors })
   })
 
   test.each(FAILING)('$about is refused', async ({ asked, status, error }) => {

@@ -15,6 +15,8 @@ export interface HandlerModel {
   /** An ONNX file for the session. */
   readonly onnx?: string
   readonly version?: string
+  /** index_to_name.json. */
+  readonly labels?: Readonly<Record<string, string>>
 }
 
 /** A model store of a test's own, in a temporary folder. */
@@ -32,6 +34,8 @@ export class ModelStore {
     await writeFile(join(dir, 'handler.ts'), model.handler)
     if (model.config !== undefined) await writeFile(join(dir, 'model-config.yaml'), model.config)
     if (model.onnx !== undefined) await copyFile(model.onnx, join(dir, 'model.onnx'))
+    if (model.labels !== undefined)
+      await writeFile(join(dir, 'index_to_name.json'), JSON.stringify(model.labels))
     const manifest = {
       runtime: 'python',
       model: {

@@ -26,17 +26,21 @@ export interface OpenInferenceServer extends TestServer {
   readonly store: ModelStore
 }
 
-const SHOUT = `export default {
+const SHOUT = `import { respond } from 'sconce/handler'
+export default {
   preprocess: input => ({ input }),
   inference: batch => batch,
-  postprocess: (_output, { data }) => (data instanceof Uint8Array ? Buffer.from(data).toString('utf8').toUpperCase() : data),
+  postprocess: (_output, { data }) => {
+    const text = data instanceof Uint8Array ? Buffer.from(data).toString('utf8').toUpperCase() : data
+    return text === 'TEAPOT' ? respond('no coffee', { status: 418 }) : text
+  },
   explain: () => ({ why: 'because' }),
 }`
 
 /**
  * `id_<type>`: x [rows, n] to y; `scalar`; `wide`: [rows, 3] with two inputs a and b to a and b; `fraud`; `shout`: a
  * handler without a graph; `rows`: [batch, 2];
- * `batched`: [batch, n] in batches of 8.
+ * `batched`: [batch, n] in batches of 8; `labelled`: the same, with labels for the first three classes.
  */
 export async function startOpenInference(flags: readonly string[] = []): Promise<OpenInferenceServer> {
   const store = await makeStore()
@@ -57,6 +61,8 @@ export async function startOpenInference(flags: readonly string[] = []): Promise
   const config = 'batchSize: 8\nminWorkers: 1\n'
   const onnx = writeTinyOnnx(identity('float32', ['batch', 'n']))
   await store.addHandler('batched', { handler: 'export default {}', config, onnx })
+  const labels = { 0: 'cat', 1: 'a:b', 2: 'grün' }
+  await store.addHandler('labelled', { handler: 'export default {}', onnx, labels })
   const server = await startTestServer(store, flags)
   return { ...server, store }
 }
