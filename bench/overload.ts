@@ -5,6 +5,7 @@ import { makeHeavy, serveHeavy, tensorRequest } from './support/heavy.ts'
 import {
   startLoadGenerator,
   type Answers,
+  type Arrivals,
   type LoadGenerator,
   type LoadResult,
   type Request,
@@ -19,11 +20,13 @@ import { median, showNumber, showSpread, spread } from './support/statistics.ts'
 const ROUNDS = 5
 const BLOCK_MS = { quick: 300, medium: 4000, long: 10_000 }
 const CORES = availableParallelism()
-const QUEUE = 8 * CORES
+const QUEUE = { quick: 1, medium: 8 * CORES, long: 8 * CORES }
 const DEADLINE_MS = 2000
-/** Requests in flight, and what each round calls them. */
-const FULL = { name: 'full', connections: 4 * CORES }
-const OVER = { name: 'over', connections: 32 * CORES }
+const [FULL, OVER] = ['full', 'over']
+/** Requests in flight that are sure to keep it busy. */
+const CONNECTIONS = 4 * CORES
+/** How much more than it can do comes; in a quick run so much that some of it is refused at once. */
+const EXCESS = { quick: 20, medium: 2, long: 2 }
 const PROBES_PER_SECOND = 50
 
 export const bench: Bench = {
@@ -35,7 +38,7 @@ export const bench: Bench = {
     withFolder(folder =>
       withRunning(async keep => {
         const model = await makeHeavy(folder, RESNET_18, options)
-        const sconce = keep(await serveHeavy(model, options, [`job_queue_size=${QUEUE}`]))
+        const sconce = keep(await serveHeavy(model, options, [`job_queue_size=${byLength(options, QUEUE)}`]))
         const echo = keep(await startByteEcho())
         const request = tensorRequest(sconce, model)
         const parts = {
@@ -65,10 +68,21 @@ interface Block extends LoadResult {
 
 async function measureAll(parts: Parts, options: BenchOptions): Promise<Report> {
   const durationMs = byLength(options, BLOCK_MS)
-  const measure = (name: string) =>
-    measureBlock(parts, name === FULL.name ? FULL.connections : OVER.connections, durationMs)
-  await measure(FULL.name)
-  const names = [FULL.name, OVER.name]
+  let capacity = 0
+  let seed = 0
+  const measure = async (name: string): Promise<Block> => {
+    if (name === OVER)
+      return measureBlock(
+        parts,
+        { kind: 'open', perSecond: byLength(options, EXCESS) * capacity, seed: ++seed },
+        durationMs,
+      )
+    const full = await measureBlock(parts, { kind: 'closed', connections: CONNECTIONS }, durationMs)
+    capacity = full.perSecond
+    return full
+  }
+  await measure(FULL)
+  const names = [FULL, OVER]
   const measured = await measureRounds<Block>({
     ...options,
     title: 'overload',
@@ -76,8 +90,8 @@ async function measureAll(parts: Parts, options: BenchOptions): Promise<Report> 
     rounds: ROUNDS,
     measure,
   })
-  const over = (figure: (block: Block) => number) => pick(measured, OVER.name, figure)
-  const full = pick(measured, FULL.name, block => block.perSecond)
+  const over = (figure: (block: Block) => number) => pick(measured, OVER, figure)
+  const full = pick(measured, FULL, block => block.perSecond)
   const goodput = spread(
     over(block => block.goodPerSecond).map((value, round) => value / (full[round] ?? Number.NaN)),
   )
@@ -107,7 +121,7 @@ async function measureAll(parts: Parts, options: BenchOptions): Promise<Report> 
     showNumber(results.peakMb),
     showRounds(measured),
   ]
-  const title = `${OVER.connections} in flight where ${QUEUE} may wait; ResNet-18, binary tensors`
+  const title = `${byLength(options, EXCESS)} times its capacity, ${byLength(options, QUEUE)} may wait; ResNet-18, binary tensors`
   return { tables: [{ title, columns: COLUMNS, rows: [row] }], notes: [...NOTES, ROUNDS_NOTE], results }
 }
 
@@ -125,17 +139,18 @@ const COLUMNS = [
 ]
 
 const NOTES = [
-  `capacity is that of ${FULL.connections} in flight; goodput what is still answered within ${DEADLINE_MS} ms, over it.`,
-  'Who is refused asks again at once. A refused request has brought its whole body, 600 kB, before it is refused.',
+  `capacity is that of ${CONNECTIONS} in flight; goodput what is still answered within ${DEADLINE_MS} ms, over it.`,
+  'Requests come by a Poisson process. A refused one has brought its whole body, 600 kB; its time runs from the ' +
+    'intended moment.',
   'echo: a bare Fastify, 1 kB, asked 50 times a second meanwhile: what any process waits for a core.',
 ]
 
-async function measureBlock({ echo, request, load, probe }: Parts, connections: number, durationMs: number) {
+async function measureBlock({ echo, request, load, probe }: Parts, arrivals: Arrivals, durationMs: number) {
   const content = { path: '/echo', contentType: 'application/octet-stream', body: Buffer.alloc(1000) }
   const [result, echoed] = await Promise.all([
     load.run({
       request,
-      arrivals: { kind: 'closed', connections },
+      arrivals,
       durationMs,
       deadlineMs: DEADLINE_MS,
       isTolerant: true,

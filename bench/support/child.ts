@@ -10,7 +10,9 @@ export class Child<Order extends object, Result> {
   /** `program` is the file of one that calls `answerOrders`. */
   constructor(program: URL) {
     // Bodies and tensors travel as bytes.
-    this.#process = fork(fileURLToPath(program), { serialization: 'advanced' })
+    // What a worker is started with too: otherwise glibc keeps what it takes to load a model.
+    const env = { ...process.env, MALLOC_TRIM_THRESHOLD_: '131072' }
+    this.#process = fork(fileURLToPath(program), { serialization: 'advanced', env })
   }
 
   /** Rejects with what the program threw, or when it ends. */

@@ -34,7 +34,7 @@ export async function announce({ server, version, config, logger, io }: Announce
 }
 
 /** What the start prints for a person. */
-export function bannerText({ addresses, cpu, registry, refused }: Server, version: string): string {
+export function bannerText({ addresses, grpc, cpu, registry, refused }: Server, version: string): string {
   const quota = cpu.quota === undefined ? 'no quota' : `a quota of ${cpu.quota}`
   const models = registry.all().map(model => {
     const { name, version: of, workers, state, reason } = modelFacts(model)
@@ -46,8 +46,9 @@ export function bannerText({ addresses, cpu, registry, refused }: Server, versio
     '',
     `  inference   ${addresses.inference}`,
     `  management  ${addresses.management}`,
+    `  gRPC        ${grpc === undefined ? 'off' : `${grpc.inference}, management ${grpc.management}`}`,
     `  metrics     ${addresses.metrics === undefined ? 'off' : `${addresses.metrics}/metrics`}`,
-    `  CPU plan    ${cpu.cores} cores, ${quota}: ${cpu.workersPerModel} workers a model x ${cpu.threadsPerWorker} threads`,
+    `  CPU plan    ${cpu.cores} cores, ${quota}: ${sayPlan(cpu)}`,
     '',
     'Models',
     ...(models.length === 0 ? ['  none'] : models),
@@ -55,6 +56,11 @@ export function bannerText({ addresses, cpu, registry, refused }: Server, versio
     '',
     ...tryIt(registry.all(), addresses.inference),
   ].join('\n')
+}
+
+function sayPlan({ workersPerModel, threadsPerWorker, isMeasured }: Server['cpu']): string {
+  const plan = `${workersPerModel} workers a model x ${threadsPerWorker} threads`
+  return isMeasured ? `${plan} where measuring finds nothing better` : plan
 }
 
 function modelFacts(model: Model) {

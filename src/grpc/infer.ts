@@ -3,6 +3,7 @@ import { failure } from '../errors.ts'
 import { clip, makeTensor } from '../inference/infer-input.ts'
 import {
   readClasses,
+  readPriority,
   readTimeoutMs,
   refuseReserved,
   refuseSharedMemory,
@@ -51,6 +52,7 @@ export async function infer(
     outputs: [...classes.keys()],
     classes,
     isGone,
+    priority: readPriority(parameters),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   })
   return respond(request, inference, maxResponseSize)

@@ -14,6 +14,7 @@ const REQUEST_TIMEOUT_MS = 300_000
 export function dropLate(grpc: GrpcJs, logger: Logger, limitMs = REQUEST_TIMEOUT_MS): ServerInterceptor {
   return ({ path, requestStream }, call) => {
     let timer: NodeJS.Timeout | undefined
+    let hasMessage = false
     let isThere = false
     const arrived = () => {
       isThere = true
@@ -21,10 +22,15 @@ export function dropLate(grpc: GrpcJs, logger: Logger, limitMs = REQUEST_TIMEOUT
     }
     const listener = new grpc.ServerListenerBuilder()
       .withOnReceiveMessage((message, next) => {
+        hasMessage = true
         if (requestStream) arrived()
         next(message)
       })
-      .withOnReceiveHalfClose(next => (arrived(), next()))
+      .withOnReceiveHalfClose(next => {
+        // A call that is cut off looks as if its client had said that this is all.
+        if (requestStream || hasMessage) arrived()
+        next()
+      })
       .withOnCancel(() => {
         clearTimeout(timer)
         if (isThere) return

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type {
   Metadata,
   MethodDefinition,
@@ -130,9 +131,11 @@ function bothHandler(
   return (raw: ServerDuplexStream<Buffer, Buffer>) => {
     // grpc-js types what it reads as unknown; the definition above says that it is bytes.
     const requests: AsyncIterable<Buffer> = raw.iterator({ destroyOnReturn: false })
-    const answering = answerCall(raw, rules, call =>
-      sendEach(raw, does(untilStopping(requests, stopping), call), call),
-    )
+    const answering = answerCall(raw, rules, async call => {
+      await sendEach(raw, does(untilStopping(requests, stopping), call), call)
+      // A stream that is cancelled looks at first as if its client had sent all.
+      await turn()
+    })
     void answering.then(status => endStream(raw, status, newMetadata))
   }
 }

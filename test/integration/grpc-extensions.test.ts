@@ -238,6 +238,7 @@ describe('parameters of an inference', () => {
   test.each([
     ['what only REST needs', { parameters: { binary_data_output: { bool_param: true } } }],
     ['a time that is long enough', { parameters: { timeout: { int64_param: '60000000' } } }],
+    ['a priority', { parameters: { priority: { uint64_param: '1' } } }],
     ['no sequence', { parameters: { sequence_id: { int64_param: '0' } } }],
     [
       'an empty final answer to a stream',
@@ -252,6 +253,7 @@ describe('parameters of an inference', () => {
     ['a time that has passed', { parameters: { timeout: { uint64_param: '1' } } }, 4, /timeout/],
     ['a time that is none', { parameters: { timeout: { string_param: 'soon' } } }, 3, /'timeout'/],
     ['a negative time', { parameters: { timeout: { int64_param: '-1' } } }, 3, /'timeout'/],
+    ['a priority that is none', { parameters: { priority: { string_param: 'x' } } }, 3, /'priority'/],
     ['a sequence', { parameters: { sequence_id: { int64_param: '42' } } }, 12, /sequences are not served/],
     ['a reserved name', { parameters: { triton_x: { bool_param: true } } }, 3, /is reserved/],
     [

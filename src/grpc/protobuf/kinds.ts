@@ -1,5 +1,5 @@
 import { WIRE, type Reader, type Wire } from './reader.ts'
-import { sized, varint64Size, type Writer } from './writer.ts'
+import { sized, varint32Size, varint64Size, type Writer } from './writer.ts'
 
 /** Numbers of protobuf's descriptor: https://github.com/protocolbuffers/protobuf descriptor.proto, FieldDescriptorProto.Type */
 export const TYPE = {
@@ -28,11 +28,11 @@ export interface Scalar<T> {
   readonly enumeration?: Enumeration
 }
 
-function varint<T>(
+/** Numbers of up to 32 bits do without a bigint, which is many times as slow. */
+function narrow<T extends number | boolean>(
   type: number,
   zero: T,
   read: (low: number, high: number) => T,
-  toWire: (value: T) => bigint,
 ): Scalar<T> {
   return {
     type,
@@ -42,34 +42,56 @@ function varint<T>(
       reader.varint()
       return read(reader.low, reader.high)
     },
-    size: value => varint64Size(toWire(value)),
-    write: (writer, value) => writer.varint64(toWire(value)),
+    // A negative one is written with the 64 bits of its two's complement.
+    size: value => (Number(value) < 0 ? LONGEST : varint32Size(Number(value))),
+    write: (writer, value) => {
+      const number = Number(value)
+      if (number < 0) writer.varint64(number >>> 0, ALL_ONES)
+      else writer.varint32(number)
+    },
   }
 }
+
+const LONGEST = 10
+const ALL_ONES = 0xffff_ffff
+
+function wide(type: number, read: (low: number, high: number) => bigint): Scalar<bigint> {
+  return {
+    type,
+    wire: WIRE.varint,
+    zero: 0n,
+    read: reader => {
+      reader.varint()
+      return read(reader.low, reader.high)
+    },
+    size: value => {
+      WHOLE[0] = value
+      return varint64Size(HALVES[0]!, HALVES[1]!)
+    },
+    write: (writer, value) => {
+      WHOLE[0] = value
+      writer.varint64(HALVES[0]!, HALVES[1]!)
+    },
+  }
+}
+
+/** Where a bigint is taken apart; reckoning with bigints is many times as slow. */
+const WHOLE = new BigInt64Array(1)
+const HALVES = new Uint32Array(WHOLE.buffer)
 
 const joined = (low: number, high: number) => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
 
 export const bool = {
-  ...varint(
-    TYPE.bool,
-    false,
-    (low, high) => (low | high) !== 0,
-    value => (value ? 1n : 0n),
-  ),
+  ...narrow(TYPE.bool, false, (low, high) => (low | high) !== 0),
   array: Uint8Array,
 }
-export const int32 = { ...varint(TYPE.int32, 0, low => low | 0, BigInt), array: Int32Array }
-export const uint32 = { ...varint(TYPE.uint32, 0, low => low >>> 0, BigInt), array: Uint32Array }
+export const int32 = { ...narrow(TYPE.int32, 0, low => low | 0), array: Int32Array }
+export const uint32 = { ...narrow(TYPE.uint32, 0, low => low >>> 0), array: Uint32Array }
 export const int64 = {
-  ...varint(
-    TYPE.int64,
-    0n,
-    (low, high) => BigInt.asIntN(64, joined(low, high)),
-    value => value,
-  ),
+  ...wide(TYPE.int64, (low, high) => BigInt.asIntN(64, joined(low, high))),
   array: BigInt64Array,
 }
-export const uint64 = { ...varint(TYPE.uint64, 0n, joined, value => value), array: BigUint64Array }
+export const uint64 = { ...wide(TYPE.uint64, joined), array: BigUint64Array }
 /** An enumeration: its numbers are what is read and written, its names are for descriptors. */
 export interface Enumeration {
   /** Within its package, with the message around it before it. */
@@ -81,7 +103,7 @@ export function enumeration(
   name: string,
   values: Enumeration['values'],
 ): Scalar<number> & { readonly enumeration: Enumeration } {
-  const kind = varint(TYPE.enum, 0, low => low | 0, BigInt)
+  const kind = narrow(TYPE.enum, 0, low => low | 0)
   return { ...kind, enumeration: { name, values } }
 }
 

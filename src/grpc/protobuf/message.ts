@@ -77,8 +77,13 @@ export class Message<In = never, Out = unknown> implements Codec<In, Out> {
   }
 
   size(value: In): number {
+    // Inward<F> says of each field what it takes.
+    const values = value as Readonly<Record<string, never>>
     let size = 0
-    for (const { field, given } of this.#given(value)) size += field.size(given)
+    for (const { key, field } of this.#ordered) {
+      const given = values[key]
+      if (given !== undefined) size += field.size(given)
+    }
     return size
   }
 
@@ -88,15 +93,10 @@ export class Message<In = never, Out = unknown> implements Codec<In, Out> {
   }
 
   #write(writer: Writer, value: In): void {
-    for (const { field, given } of this.#given(value)) field.write(writer, given)
-  }
-
-  *#given(value: In): Generator<{ field: Field<never, unknown>; given: never }> {
-    // Inward<F> says of each field what it takes.
-    const values = value as Readonly<Record<string, unknown>>
+    const values = value as Readonly<Record<string, never>>
     for (const { key, field } of this.#ordered) {
       const given = values[key]
-      if (given !== undefined) yield { field, given: given as never }
+      if (given !== undefined) field.write(writer, given)
     }
   }
 }

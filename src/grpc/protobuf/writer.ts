@@ -17,14 +17,15 @@ export class Writer {
     this.bytes[this.#at++] = left
   }
 
-  /** A number of up to 64 bits; a negative one in two's complement. */
-  varint64(value: bigint): void {
-    let left = BigInt.asUintN(64, value)
-    while (left > 0x7fn) {
-      this.bytes[this.#at++] = Number(left & 0x7fn) | 0x80
-      left >>= 7n
+  /** A number of up to 64 bits by its halves, each unsigned; a negative one in two's complement. */
+  varint64(low: number, high: number): void {
+    let [lower, upper] = [low, high]
+    while (upper !== 0 || lower > 0x7f) {
+      this.bytes[this.#at++] = (lower & 0x7f) | 0x80
+      lower = ((lower >>> 7) | (upper << 25)) >>> 0
+      upper >>>= 7
     }
-    this.bytes[this.#at++] = Number(left)
+    this.bytes[this.#at++] = lower
   }
 
   tag(number: number, wire: number): void {
@@ -57,12 +58,8 @@ export function varint32Size(value: number): number {
   return value < 0x1000_0000 ? 4 : 5
 }
 
-export function varint64Size(value: bigint): number {
-  if (value >= 0n && value < 0x1000_0000n) return varint32Size(Number(value))
-  let left = BigInt.asUintN(64, value) >> 7n
-  let size = 1
-  for (; left > 0n; left >>= 7n) size++
-  return size
+export function varint64Size(low: number, high: number): number {
+  return high === 0 ? varint32Size(low) : Math.ceil((64 - Math.clz32(high)) / 7)
 }
 
 /** The size of something with its length before it. */

@@ -40,7 +40,7 @@ const respond =
 test('a closed loop counts what was answered', async () => {
   const result = await load(respond(200), {})
 
-  expect(result.requests).toBeGreaterThan(2)
+  expect(result.requests).toBeGreaterThan(0)
   expect(result).toMatchObject({ sent: result.requests, refused: {}, lost: 0, firstFailure: '' })
 })
 

@@ -119,6 +119,31 @@ test('an answer is read by protobuf.js as it was meant', () => {
   })
 })
 
+test('numbers of every length are written as protobuf.js reads them', () => {
+  const edges = Array.from({ length: 64 }, (_, bit) => [2n ** BigInt(bit) - 1n, 2n ** BigInt(bit)]).flat()
+  const unsigned = [...edges, 2n ** 64n - 1n]
+  const signed = unsigned.flatMap(value => [BigInt.asIntN(64, value), BigInt.asIntN(64, -value)])
+  const small = signed.map(value => Number(BigInt.asIntN(32, value)))
+  const written = {
+    int_contents: small,
+    int64_contents: signed,
+    uint_contents: small.map(value => value >>> 0),
+    uint64_contents: unsigned,
+  }
+  const bytes = ModelInferResponse.encode({ outputs: [{ name: 'o', contents: written }] })
+  expect(infer.responseDeserialize(bytes)).toMatchObject({
+    outputs: [
+      {
+        contents: {
+          ...written,
+          int64_contents: signed.map(String),
+          uint64_contents: unsigned.map(String),
+        },
+      },
+    ],
+  })
+})
+
 describe('bytes that are legal, if rare', () => {
   test('numbers one at a time, and runs of them in several pieces, are one list', () => {
     const pieces = Buffer.from([0x10, 1, 0x12, 2, 2, 3, 0x10, 4, 0x12, 0])
