@@ -1,7 +1,8 @@
 import { bestClasses, classScores, scoresOutput, softmax } from '../src/runtime/classes.ts'
 import { readClassifierOptions } from '../src/runtime/classifier-options.ts'
 import type { ClassifierOptions } from '../src/runtime/classifier-options.ts'
-import type { Context, Handler, Input, Tensors } from '../src/runtime/handler.ts'
+import type { Context, Handler, Input, Sample, Tensors } from '../src/runtime/handler.ts'
+import { blankImage } from '../src/runtime/image.ts'
 import { readImage } from '../src/runtime/image-input.ts'
 import { planImages } from '../src/runtime/image-options.ts'
 import type { ImagePlan } from '../src/runtime/image-options.ts'
@@ -29,6 +30,11 @@ export default class ImageClassifier implements Handler {
 
   preprocess(input: Input, context: Context): Promise<Tensors> {
     return readImage(input, context, this.#plan)
+  }
+
+  /** An image of the size that the graph takes. */
+  async sample(): Promise<Sample> {
+    return { contentType: 'image/png', body: await blankImage(this.#plan.crop) }
   }
 
   /** One image gives one object; a nested list of several images gives a list of them. */

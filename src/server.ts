@@ -49,7 +49,8 @@ export interface ServerOptions {
 }
 
 export interface Server extends OpenAddresses {
-  readonly cpu: CpuLimits & CpuPlan
+  /** The plan for all models; `isMeasured`: each model's own is found where nobody says one. */
+  readonly cpu: CpuLimits & CpuPlan & { readonly isMeasured: boolean }
   readonly registry: Registry
   /** Archives that could not be registered at start, with the reason. */
   readonly refused: readonly Refused[]
@@ -121,7 +122,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const open = await edges.open()
     await snapshots?.started()
     const settled = Promise.allSettled(registered.map(({ ready }) => ready)).then(() => {})
-    return { ...open, cpu, registry, refused, settled, stop }
+    return { ...open, cpu: { ...cpu, isMeasured: areWorkersFree(config) }, registry, refused, settled, stop }
   } catch (error) {
     await end()
     throw error
@@ -247,15 +248,20 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
     defaultHandler: config.models.defaultHandler ?? 'base_handler',
     configured: config.models.settings,
     defaults: {
-      startupWorkers: cpu.workersPerModel,
+      startupWorkers: areWorkersFree(config) ? undefined : cpu.workersPerModel,
       workers: config.workers.perModel,
       responseTimeoutMs: config.workers.isDebug ? Infinity : config.workers.responseTimeoutMs,
       startupTimeoutMs: config.workers.isDebug ? Infinity : config.workers.startupTimeoutMs,
       jobQueueSize: config.workers.queueSize,
       jobQueueBytes: config.workers.queueBytes,
     },
+    tuning: {
+      usableCores: cpu.usable,
+      fallbackWorkers: cpu.workersPerModel,
+      isOn: config.workers.isCalibrated,
+      isWarmedUp: config.workers.isWarmedUp,
+    },
     worker: {
-      threads: cpu.threadsPerWorker,
       maxResponseSize: config.listeners.maxResponseBytes,
       decodeInput: config.models.isInputDecoded,
       limitImagePixels: config.models.isImageSizeLimited,
@@ -264,4 +270,9 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
     observe: (name, version) => telemetry.observe(name, version),
     warn: (message, fields) => logger.warn(message, fields),
   }
+}
+
+/** Whether a model of the start gets as many workers as measuring finds. */
+function areWorkersFree({ workers }: Config): boolean {
+  return workers.isCalibrated && workers.perModel === 0 && !workers.isDebug
 }

@@ -48,7 +48,7 @@ export function bannerText({ addresses, grpc, cpu, registry, refused }: Server, 
     `  management  ${addresses.management}`,
     `  gRPC        ${grpc === undefined ? 'off' : `${grpc.inference}, management ${grpc.management}`}`,
     `  metrics     ${addresses.metrics === undefined ? 'off' : `${addresses.metrics}/metrics`}`,
-    `  CPU plan    ${cpu.cores} cores, ${quota}: ${cpu.workersPerModel} workers a model x ${cpu.threadsPerWorker} threads`,
+    `  CPU plan    ${cpu.cores} cores, ${quota}: ${sayPlan(cpu)}`,
     '',
     'Models',
     ...(models.length === 0 ? ['  none'] : models),
@@ -56,6 +56,11 @@ export function bannerText({ addresses, grpc, cpu, registry, refused }: Server, 
     '',
     ...tryIt(registry.all(), addresses.inference),
   ].join('\n')
+}
+
+function sayPlan({ workersPerModel, threadsPerWorker, isMeasured }: Server['cpu']): string {
+  const plan = `${workersPerModel} workers a model x ${threadsPerWorker} threads`
+  return isMeasured ? `${plan} where measuring finds nothing better` : plan
 }
 
 function modelFacts(model: Model) {

@@ -116,6 +116,8 @@ function workers(v: Values) {
   return {
     /** 0: as many as the CPU plan gives. */
     perModel: v.default_workers_per_model,
+    isCalibrated: v.calibrate,
+    isWarmedUp: v.warm_up,
     responseTimeoutMs: v.default_response_timeout * MS_PER_SECOND,
     startupTimeoutMs: v.default_startup_timeout * MS_PER_SECOND,
     unregisterTimeoutMs: v.unregister_model_timeout * MS_PER_SECOND,

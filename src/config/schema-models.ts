@@ -66,6 +66,12 @@ export const workers = {
   default_workers_per_model: whole(0)
     .prefault('0')
     .describe('Workers of a model that is loaded at start; 0: as many as the CPU plan gives.'),
+  calibrate: Flag.prefault('true').describe(
+    'Whether the first worker of a model measures how large a batch pays and how many threads, and workers where nobody says a number.',
+  ),
+  warm_up: Flag.prefault('true').describe(
+    'Whether a worker answers made-up or recorded requests before it is ready.',
+  ),
   default_response_timeout: Seconds.prefault('120').describe('Seconds that a worker has to answer a batch.'),
   default_startup_timeout: Seconds.prefault('120').describe('Seconds that a worker has to load its model.'),
   unregister_model_timeout: Seconds.prefault('120').describe(

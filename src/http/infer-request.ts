@@ -1,4 +1,5 @@
 /** An inference request of the Open Inference Protocol: its JSON, and the binary tensors behind it. */
+import { isUtf8 } from 'node:buffer'
 import { failure } from '../errors.ts'
 import { clip, makeTensor, type TensorHead } from '../inference/infer-input.ts'
 import { readClasses, refuseReserved, refuseSharedMemory } from '../inference/infer-parameters.ts'
@@ -30,6 +31,8 @@ const NOTHING = Buffer.alloc(0)
 
 /** Throws BAD_REQUEST for whatever is not such a request. `binary` are the bytes behind the JSON. */
 export function readInferRequest(json: Buffer, binary: Buffer): InferRequest {
+  // Decoding would put a replacement character in the place of each wrong byte, also in tensors.
+  if (!isUtf8(json)) throw failure('BAD_REQUEST', 'failed to parse the request JSON: expected UTF-8 text')
   const reader = new JsonReader(json)
   const request = { id: undefined as string | undefined, parameters: {} as JsonParameters }
   const rest = new BinaryRest(binary)
@@ -40,7 +43,7 @@ export function readInferRequest(json: Buffer, binary: Buffer): InferRequest {
     else if (name === 'parameters') request.parameters = readParameters(reader)
     else if (name === 'inputs') tensors = readInputs(reader, rest)
     else if (name === 'outputs') outputs = readOutputs(reader)
-    else reader.skip()
+    else reader.value()
   }
   reader.end()
   if (tensors === undefined)
@@ -159,7 +162,7 @@ function readMembers(reader: JsonReader): InputMembers {
     else if (name === 'datatype') members.datatype = readText(reader, 'datatype')
     else if (name === 'shape') members.shape = readShape(reader)
     else if (name === 'parameters') members.parameters = readParameters(reader)
-    else reader.skip()
+    else reader.value()
   }
   return members
 }
@@ -214,7 +217,7 @@ function readOutput(reader: JsonReader): RequestedOutput {
   for (const member of reader.members('an output')) {
     if (member === 'name') name = readText(reader, 'name')
     else if (member === 'parameters') parameters = readParameters(reader)
-    else reader.skip()
+    else reader.value()
   }
   if (name === undefined) throw failure('BAD_REQUEST', "Unable to parse 'outputs': an output has no 'name'")
   refuseSharedMemory(parameters)

@@ -25,11 +25,14 @@ export function byteAt(bytes: Uint8Array, at: number): number {
  */
 export class JsonReader {
   readonly bytes: Buffer
+  /** The same bytes, for reading several at once. */
+  readonly view: DataView
   /** Where the next byte is; past the end: none is left. */
   at = 0
 
   constructor(bytes: Buffer) {
     this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     // A byte order mark.
     if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.at = 3
   }
@@ -49,17 +52,36 @@ export class JsonReader {
     return true
   }
 
-  /** The names of an object's members, each of which the caller has to read or skip before the next. */
+  /**
+   * The names of an object's members, each of which the caller has to read or skip before the next. A member that is null
+   * is left out, as many clients print what they do not set. No name comes twice: readers that differ in which one counts
+   * could be played off against each other.
+   */
   *members(what: string): Generator<string> {
     if (!this.takes(0x7b)) throw this.expected(`${what} to be an object`)
     if (this.takes(0x7d)) return
+    const names = new Set<string>()
     do {
       if (this.peek() !== QUOTE) throw this.expected('a member name')
+      const nameAt = this.at
       const name = this.string()
+      if (names.has(name)) {
+        this.at = nameAt
+        throw this.expected('each member once')
+      }
+      names.add(name)
       if (!this.takes(0x3a)) throw this.expected('":"')
-      yield name
+      if (!this.#takesNull()) yield name
     } while (this.takes(0x2c))
     if (!this.takes(0x7d)) throw this.expected('"," or "}"')
+  }
+
+  #takesNull(): boolean {
+    this.peek()
+    const word = this.bytes.toString('latin1', this.at, this.at + 4)
+    if (word !== 'null') return false
+    this.at += 4
+    return true
   }
 
   /** Once per element of a list, each of which the caller has to read. */
@@ -91,7 +113,7 @@ export class JsonReader {
     return this.#parse(start, this.at)
   }
 
-  /** Passes over a value without making it. */
+  /** Passes over a value without making it; of what is in it only the brackets are looked at. */
   skip(): void {
     const first = this.peek()
     if (first === QUOTE) this.at = this.#endOfString()

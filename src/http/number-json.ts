@@ -6,72 +6,83 @@ const POINT = 0x2e
 const COMMA = 0x2c
 const MINUS = 0x2d
 const MAX_EXACT = 2 ** 53
-/** Powers of ten that are doubles without rounding. */
-const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => 10 ** exponent)
+const MAX_CLEAR = 1e21
+/** By the characters from the point on, itself among them: powers of ten that are doubles without rounding, then NaN. */
+const POWERS = Float64Array.from({ length: 25 }, (_, width) =>
+  width > 23 ? Number.NaN : 10 ** Math.max(0, width - 1),
+)
+const NOT_PLAIN = POWERS.length - 1
 /** What may stand behind a number. */
 const IS_END = tableOf(',] \n\r\t}\0')
 
+/** Whether a word may end in front of this byte. */
+export function isEnd(byte: number): boolean {
+  return IS_END[byte] === 1
+}
+
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const SPECIAL: Readonly<Record<string, number>> = { NaN, Infinity, '-Infinity': -Infinity }
-/** More characters make no number that is not one with fewer. */
-const MAX_CHARS = 1100
-
-/**
- * A float, correctly rounded. Plain decimals of up to 15 digits are exact in one division; for singles a few roundings
- * more cannot be seen but in the middle between two of them. Anything else goes through Number.
- */
-export function scanFloat(reader: JsonReader, isSingle: boolean): number | undefined {
-  const { bytes, at: start } = reader
-  const first = byteAt(bytes, start) === MINUS ? start + 1 : start
-  let at = first
-  let mantissa = 0
-  let byte = byteAt(bytes, at)
-  while (isDigit(byte)) {
-    mantissa = mantissa * 10 + (byte - ZERO)
-    byte = byteAt(bytes, ++at)
-  }
-  const point = at
-  if (byte === POINT) {
-    byte = byteAt(bytes, ++at)
-    while (isDigit(byte)) {
-      mantissa = mantissa * 10 + (byte - ZERO)
-      byte = byteAt(bytes, ++at)
-    }
-  }
-  const value = isPlain(bytes, first, point, at) ? divide(mantissa, at - point, isSingle) : undefined
-  if (value === undefined) return scanWord(reader)
-  reader.at = at
-  return first === start ? value : -value
-}
 
 /** What can be wrong with one of many elements; the reader stands on it. */
 export type Wrong = 'no number' | 'out of range' | 'one too many'
 
-/** Floats with commas between them, into `floats` from `index` on; the index behind the last. Throws what `refuse` makes. */
+/**
+ * Floats with commas between them, into `floats` from `index` on, correctly rounded; the index behind the last. Throws
+ * what `refuse` makes. One loop, because at so many bytes a call for each costs more than what it does.
+ */
 export function scanFloats(
   reader: JsonReader,
   floats: Float32Array | Float64Array,
   index: number,
   refuse: (wrong: Wrong) => Error,
 ): number {
+  const { bytes, view } = reader
+  const last = bytes.length - 4
   const isSingle = floats instanceof Float32Array
   let next = index
   do {
-    reader.peek()
+    let byte = reader.peek()
     if (next === floats.length) throw refuse('one too many')
-    const value = scanFloat(reader, isSingle)
-    if (value === undefined) throw refuse('no number')
-    if (isSingle && isBeyond(value)) throw refuse('out of range')
-    floats[next++] = value
+    const first = reader.at + Number(byte === MINUS)
+    let at = first
+    let mantissa = 0
+    for (byte = byteAt(bytes, at); isDigit(byte); byte = byteAt(bytes, ++at)) {
+      mantissa = mantissa * 10 + (byte - ZERO)
+    }
+    const point = at
+    if (byte === POINT) {
+      at++
+      // Most digits of most floats stand behind the point.
+      for (; areFourDigits(view, at, last); at += 4) mantissa = mantissa * 10_000 + fourDigits(view, at)
+      for (byte = byteAt(bytes, at); isDigit(byte); byte = byteAt(bytes, ++at)) {
+        mantissa = mantissa * 10 + (byte - ZERO)
+      }
+    }
+    const value = divide(mantissa, plainWidth(bytes, first, point, at), isSingle)
+    if (Number.isNaN(value)) floats[next++] = scanWord(reader, isSingle, refuse)
+    else {
+      floats[next++] = first === reader.at ? value : -value
+      reader.at = at
+    }
   } while (reader.takes(COMMA))
   return next
 }
 
-/** Above it a finite number is rounded to an infinite single. */
-const MAX_SINGLE = 3.4028235677973366e38
+const HIGH_HALVES = 0xf0f0f0f0 | 0
+const LOW_HALVES = 0x0f0f0f0f
 
-function isBeyond(value: number): boolean {
-  return (value > MAX_SINGLE && value !== Infinity) || (value < -MAX_SINGLE && value !== -Infinity)
+/** Whether the next four characters are digits: the high half of one is 3, also with 6 added. */
+function areFourDigits(view: DataView, at: number, last: number): boolean {
+  if (at > last) return false
+  const word = view.getInt32(at, true)
+  return ((word & HIGH_HALVES) | (((word + 0x06060606) & HIGH_HALVES) >>> 4)) === 0x33333333
+}
+
+/** Four digits as one number: neighbours are joined by tens, then pairs by hundreds. */
+function fourDigits(view: DataView, at: number): number {
+  const digits = view.getInt32(at, true) & LOW_HALVES
+  const pairs = (Math.imul(digits, 10 * 0x100 + 1) >>> 8) & 0x00ff00ff
+  return Math.imul(pairs, 100 * 0x10000 + 1) >>> 16
 }
 
 /** Digits, without a zero in front of others, and digits behind the point where there is one. */
@@ -80,24 +91,31 @@ function isPlain(bytes: Uint8Array, first: number, point: number, end: number): 
   return isWhole && end !== point + 1 && IS_END[byteAt(bytes, end)] === 1
 }
 
-/** `width` is the number of characters from the point on. Undefined: not certain. */
-function divide(mantissa: number, width: number, isSingle: boolean): number | undefined {
-  if (width > POWERS.length) return undefined
-  const value = width === 0 ? mantissa : mantissa / (POWERS[width - 1] ?? 1)
-  if (mantissa < MAX_EXACT) return value
-  if (!isSingle || mantissa >= 1e21) return undefined
-  const isClear = Math.fround(value * (1 - 4e-15)) === Math.fround(value * (1 + 4e-15))
-  return isClear ? value : undefined
+/** The number of characters from the point on. */
+function plainWidth(bytes: Uint8Array, first: number, point: number, end: number): number {
+  return isPlain(bytes, first, point, end) ? Math.min(end - point, NOT_PLAIN) : NOT_PLAIN
 }
 
-/** Exponents, many digits, NaN and the infinities. */
-function scanWord(reader: JsonReader): number | undefined {
+/** NaN: what was scanned is not plain, or it is not certain how it is rounded. */
+function divide(mantissa: number, width: number, isSingle: boolean): number {
+  const value = mantissa / (POWERS[width] ?? Number.NaN)
+  if (mantissa < MAX_EXACT) return value
+  if (!isSingle || mantissa >= MAX_CLEAR) return Number.NaN
+  return Math.fround(value * (1 - 4e-15)) === Math.fround(value * (1 + 4e-15)) ? value : Number.NaN
+}
+
+/** Exponents, many digits, NaN and the infinities. A number that becomes an infinity is out of range. */
+function scanWord(reader: JsonReader, isSingle: boolean, refuse: (wrong: Wrong) => Error): number {
   const { bytes, at: start } = reader
   let end = start
-  while (IS_END[byteAt(bytes, end)] !== 1 && end - start < MAX_CHARS) end++
+  while (IS_END[byteAt(bytes, end)] !== 1) end++
   const word = bytes.toString('latin1', start, end)
-  const value = NUMBER.test(word) ? Number(word) : Object.hasOwn(SPECIAL, word) ? SPECIAL[word] : undefined
-  if (value !== undefined) reader.at = end
+  const special = Object.hasOwn(SPECIAL, word) ? SPECIAL[word] : undefined
+  if (special === undefined && !NUMBER.test(word)) throw refuse('no number')
+  const value = special ?? Number(word)
+  const isInfinite = !Number.isFinite(isSingle ? Math.fround(value) : value)
+  if (isInfinite && special === undefined) throw refuse('out of range')
+  reader.at = end
   return value
 }
 

@@ -1,9 +1,10 @@
 /** The `data` of a tensor in JSON, scanned from its bytes straight into the bytes of a tensor. */
 import { failure, type Failure } from '../errors.ts'
-import { countElements, packBytes, unknownDatatype, type TensorHead } from '../inference/infer-input.ts'
+import { clip, countElements, unknownDatatype, type TensorHead } from '../inference/infer-input.ts'
 import { DATATYPES, isDatatype, type Datatype } from '../runtime/datatype.ts'
-import type { JsonReader } from './json-reader.ts'
-import { scanBigInteger, scanFloats, scanInteger, type Wrong } from './number-json.ts'
+import { byteAt, type JsonReader } from './json-reader.ts'
+import { PackedBytes } from './packed-bytes.ts'
+import { isEnd, scanBigInteger, scanFloats, scanInteger, type Wrong } from './number-json.ts'
 
 const OPEN = 0x5b
 const CLOSE = 0x5d
@@ -23,16 +24,16 @@ export function scanTensor(reader: JsonReader, head: TensorHead, form: TextForm 
   if (datatype === 'FP16' || datatype === 'BF16') {
     throw failure(
       'BAD_REQUEST',
-      `input '${name}': ${datatype} cannot be sent as JSON, send its data as binary`,
+      `input '${clip(name)}': ${datatype} cannot be sent as JSON, send its data as binary`,
     )
   }
   // Each element takes a byte and what separates it: a shape cannot make more memory than was sent.
   if (count > reader.bytes.length - reader.at) throw wrongCount(head, count, 'fewer')
   if (datatype === 'BYTES') {
-    const elements: Uint8Array[] = []
-    const readRow = eachOf(reader, { head, count }, () => elements.push(readText(reader, head, form)))
+    const elements = new PackedBytes()
+    const readRow = eachOf(reader, { head, count }, () => elements.add(readText(reader, head, form)))
     scanNested(reader, { head, count }, readRow)
-    return packBytes(elements)
+    return elements.bytes()
   }
   const data = new ArrayBuffer(count * DATATYPES[datatype].bytes)
   scanNested(reader, { head, count }, rowReader(reader, head, datatype, data))
@@ -55,7 +56,10 @@ type RowReader = (index: number) => number
 
 function rowReader(reader: JsonReader, head: TensorHead, datatype: Numeric, data: ArrayBuffer): RowReader {
   const wrong = (what: string): Failure =>
-    failure('BAD_REQUEST', `input '${head.name}': ${reader.expected(`${what} for ${datatype}`).message}`)
+    failure(
+      'BAD_REQUEST',
+      `input '${clip(head.name)}': ${reader.expected(`${what} for ${datatype}`).message}`,
+    )
   if (datatype === 'FP32' || datatype === 'FP64') {
     const floats = datatype === 'FP32' ? new Float32Array(data) : new Float64Array(data)
     const refuse = (why: Wrong) => {
@@ -120,19 +124,37 @@ function scanFlag(reader: JsonReader): number | undefined {
   const { bytes, at } = reader
   const first = reader.peek()
   const word = first === 0x74 ? 'true' : 'false'
-  if (bytes.toString('latin1', at, at + word.length) === word) {
-    reader.at = at + word.length
+  const end = at + word.length
+  if (bytes.toString('latin1', at, end) === word && isEnd(byteAt(bytes, end))) {
+    reader.at = end
     return word === 'true' ? 1 : 0
   }
   const value = scanInteger(reader)
   return value === 0 || value === 1 ? value : undefined
 }
 
-function readText(reader: JsonReader, head: TensorHead, form: TextForm): Uint8Array {
-  if (reader.peek() !== 0x22) {
-    throw failure('BAD_REQUEST', `input '${head.name}': ${reader.expected('a string for BYTES').message}`)
+/** With or without its padding. Buffer.from leaves out what is no base64. */
+function isBase64(text: string): boolean {
+  const digits = text.replace(/={1,2}$/, '')
+  const isComplete = digits.length === text.length ? digits.length % 4 !== 1 : text.length % 4 === 0
+  return isComplete && !/[^A-Za-z0-9+/]/.test(digits)
+}
+
+function readText(reader: JsonReader, { name }: TensorHead, form: TextForm): Uint8Array {
+  const { at } = reader
+  const wrong = (what: string) => {
+    reader.at = at
+    return failure('BAD_REQUEST', `input '${clip(name)}': ${reader.expected(what).message}`)
   }
-  return Buffer.from(reader.string(), form)
+  if (reader.peek() !== 0x22) throw wrong('a string for BYTES')
+  const text = reader.string()
+  if (form === 'base64') {
+    if (!isBase64(text)) throw wrong('base64 for BYTES, as its content_type says')
+    return Buffer.from(text, form)
+  }
+  // It would come out as another character.
+  if (!text.isWellFormed()) throw wrong('text without half a surrogate pair for BYTES')
+  return Buffer.from(text)
 }
 
 /** Walks the lists: `readRow` is called in front of elements. */
@@ -167,7 +189,7 @@ function scanNested(reader: JsonReader, { head, count }: Expected, readRow: RowR
 function wrongShape({ name, shape }: TensorHead): Failure {
   return failure(
     'BAD_REQUEST',
-    `Shape does not match true shape of 'data' field of input '${name}': expected lists of [${shape.join(',')}] or ` +
+    `Shape does not match true shape of 'data' field of input '${clip(name)}': expected lists of [${shape.join(',')}] or ` +
       'one flat list',
   )
 }
@@ -175,7 +197,7 @@ function wrongShape({ name, shape }: TensorHead): Failure {
 function wrongCount({ name, shape }: TensorHead, count: number, got: string): Failure {
   return failure(
     'BAD_REQUEST',
-    `Shape does not match true shape of 'data' field of input '${name}': expected ${count} elements for ` +
+    `Shape does not match true shape of 'data' field of input '${clip(name)}': expected ${count} elements for ` +
       `[${shape.join(',')}], got ${got}`,
   )
 }

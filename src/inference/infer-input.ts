@@ -3,8 +3,8 @@ import { failure } from '../errors.ts'
 import { DATATYPES, isDatatype, type WireTensor } from '../runtime/datatype.ts'
 
 const MAX_AXES = 64
-/** The most bytes a typed array of any platform holds. */
-const MAX_BYTES = 2 ** 32
+/** ONNX Runtime's binding counts with 32 bits and a sign. */
+const MAX_ELEMENTS = 2 ** 31 - 1
 const LENGTH_BYTES = 4
 
 /** What a client says of a tensor beside its data. */
@@ -28,14 +28,13 @@ export function countElements(name: string, shape: readonly number[]): number {
       const got = `[${shape.join(',')}]`
       throw failure('BAD_REQUEST', `shape for input '${clip(name)}' must be whole numbers >= 0, got ${got}`)
     }
-    count *= axis
+    // Beside an axis of 0, too, the others have to be sizes that ONNX Runtime takes.
+    if (axis > 0) count *= axis
   }
-  // An axis of 0 makes any product 0, also one that has overflowed before.
-  if (shape.includes(0)) return 0
-  if (count <= MAX_BYTES) return count
+  if (count <= MAX_ELEMENTS) return shape.includes(0) ? 0 : count
   throw failure(
     'BAD_REQUEST',
-    `shape [${shape.join(',')}] for input '${clip(name)}' exceeds the maximum allowed ${MAX_BYTES} elements`,
+    `shape [${shape.join(',')}] for input '${clip(name)}' exceeds the maximum allowed ${MAX_ELEMENTS} elements`,
   )
 }
 

@@ -1,4 +1,4 @@
-import { failure, restoreFailure, toFailure, type Failure } from '../errors.ts'
+import { failure, failureWith, restoreFailure, toFailure, type Failure } from '../errors.ts'
 import type { Model } from '../models/model.ts'
 import type { Registry } from '../models/registry.ts'
 import type { Job, Outcome } from '../pool/run-batch.ts'
@@ -108,8 +108,13 @@ export class Predictor {
       return answer.tensors ?? []
     }
     const parameters = [{ name: 'data', contentType: '', value: raw }]
-    const { body } = await this.#run(model, { verb: 'predict', item: { ...base, parameters } }, waiter)
-    const [name = RAW_OUTPUT.name] = outputs
+    const name = rawOutput(outputs, model)
+    const prediction = await this.#run(model, { verb: 'predict', item: { ...base, parameters } }, waiter)
+    const { status, body } = prediction
+    // A handler's own status is an error here too; its body is the text.
+    if (status >= 400) {
+      throw failureWith({ status }, 'HANDLER_STATUS', new TextDecoder().decode(body.subarray(0, 1000)))
+    }
     return [makeTensor({ name, datatype: 'BYTES', shape: [1] }, packBytes([body]))]
   }
 
@@ -209,6 +214,16 @@ function rawInput(tensors: readonly WireTensor[], model: Model): Uint8Array | un
     'BAD_REQUEST',
     `input '${only.name}' is for the handler of model '${model.name}': expected BYTES with one element, ` +
       `got shape [${only.shape.join(',')}]`,
+  )
+}
+
+/** A handler has one output, which may be called anything. Throws BAD_REQUEST for more. */
+function rawOutput(outputs: readonly string[], model: Model): string {
+  const [name = RAW_OUTPUT.name, ...others] = outputs
+  if (others.length === 0) return name
+  throw failure(
+    'BAD_REQUEST',
+    `the handler of model '${model.name}' gives one output, expected at most one to be asked for, got ${outputs.length}`,
   )
 }
 

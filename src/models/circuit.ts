@@ -19,13 +19,23 @@ const WINDOW_MS = 60_000
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 30_000
 
-/** A worker died under a batch that ran for the first time. */
-export function afterDeath(circuit: Circuit, now: number, why: string): Circuit {
+/** What is known of a worker's death under a batch. */
+export interface CircuitDeath {
+  readonly now: number
+  /** Completes "The worker ...". */
+  readonly why: string
+  /** Whether the batch had come back from a worker that died before: that says nothing new. */
+  readonly isRetry: boolean
+}
+
+export function afterDeath(circuit: Circuit, { now, why, isRetry }: CircuitDeath): Circuit {
   const { open } = circuit
   if (open !== undefined) {
-    const pauseMs = Math.min(2 * open.pauseMs, LONGEST_PAUSE_MS)
-    return { ...circuit, why, deaths: circuit.deaths + 1, open: { pauseMs, nextTryAt: now + pauseMs } }
+    const pauseMs = isRetry ? open.pauseMs : Math.min(2 * open.pauseMs, LONGEST_PAUSE_MS)
+    const deaths = circuit.deaths + (isRetry ? 0 : 1)
+    return { ...circuit, why, deaths, open: { pauseMs, nextTryAt: now + pauseMs } }
   }
+  if (isRetry) return circuit
   const isFirst = circuit.deaths === 0 || now - circuit.since > WINDOW_MS
   const next = isFirst ? { deaths: 1, since: now, why } : { ...circuit, deaths: circuit.deaths + 1, why }
   if (next.deaths < MAX_DEATHS_IN_A_ROW) return next

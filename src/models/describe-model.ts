@@ -25,10 +25,19 @@ export function describeModel(model: Model): Record<string, unknown> {
       remainingCapacity: Math.max(0, settings.jobQueueSize - queueLength),
       pendingRequests: queueLength,
     },
+    ...describeBatches(model),
     state,
     ...(reason === '' ? {} : { reason }),
     ...(pool.graph === undefined ? {} : { inputs: pool.graph.inputs, outputs: pool.graph.outputs }),
   }
+}
+
+/** How large batches get, and what was measured for that: milliseconds of one run by the rows it had. */
+function describeBatches({ batchLimit, tuning }: Model): Record<string, unknown> {
+  const { tuned } = tuning ?? {}
+  if (tuned === undefined) return { batchLimit }
+  const runMs = Object.fromEntries(tuned.runMs.map(({ size, ms }) => [size, ms]))
+  return { batchLimit, measured: { threads: tuned.threads, runMs } }
 }
 
 /** TorchServe's fields for what Sconce has not: clients read them all the same. */

@@ -6,10 +6,12 @@ import { failure, failureWith, type Failure } from '../errors.ts'
 import { Pool, type PoolOptions, type WorkerInfo } from '../pool/pool.ts'
 import type { Job, Outcome } from '../pool/run-batch.ts'
 import type { PoolObserver } from '../pool/slot.ts'
+import type { Tuned } from '../worker/protocol.ts'
 import { admit, afterDeath, closedCircuit, sayOpen } from './circuit.ts'
 import { withoutPaths } from './load-failure.ts'
 import { bytesOf, retryAfterS, toFailure } from './refusal.ts'
 import type { ModelSettings } from './settings.ts'
+import { mostRows, type Tuning } from './tuning.ts'
 
 export type ModelState = 'loading' | 'ready' | 'degraded' | 'failed' | 'idle'
 
@@ -45,6 +47,8 @@ export interface ModelOptions {
   /** Removes the archive's file where it was downloaded for this model. */
   readonly removeDownload?: (() => Promise<void>) | undefined
   readonly observer: ModelObserver
+  /** undefined: nothing is measured. */
+  readonly tuning?: Tuning | undefined
   readonly pool: Pick<PoolOptions, 'openPort' | 'nextId'>
 }
 
@@ -59,6 +63,7 @@ export class Model {
   readonly loadedAtStartup: boolean
   readonly handler: string | undefined
   readonly removeDownload: (() => Promise<void>) | undefined
+  readonly tuning: Tuning | undefined
   readonly pool: Pool
   readonly #queue: Queue<Job, Outcome>
   readonly #observer: ModelObserver
@@ -80,12 +85,14 @@ export class Model {
     this.#queue = new Queue<Job, Outcome>({
       capacity: settings.jobQueueSize,
       capacityBytes: settings.jobQueueBytes,
-      batchSize: settings.batchSize,
+      batchSize: mostRows(settings, options.tuning?.isOn ?? false),
       maxDelayMs: settings.maxBatchDelayMs,
       preferredSizes: settings.preferredBatchSizes,
       maxWaitMs: settings.maxQueueWaitMs,
       onDropped: cause => observer.onDropped(cause),
     })
+    this.tuning = options.tuning
+    this.#queue.batchLimit = settings.batchSize
     const { startupTimeoutMs, responseTimeoutMs, giveUpMs, mayRetry } = settings
     this.pool = new Pool({
       ...pool,
@@ -102,6 +109,11 @@ export class Model {
       workers: () => this.pool.workers(),
       isCircuitOpen: () => this.#circuit.open !== undefined,
     })
+  }
+
+  /** The most items that one run of the handler gets now. */
+  get batchLimit(): number {
+    return this.#queue.batchLimit
   }
 
   get settings(): ModelSettings {
@@ -156,7 +168,7 @@ export class Model {
    */
   async scale(minWorkers: number, maxWorkers: number): Promise<void> {
     const before = { settings: this.#settings, size: this.pool.size }
-    this.#settings = { ...this.#settings, minWorkers, maxWorkers }
+    this.#settings = { ...this.#settings, minWorkers, maxWorkers, areWorkersFree: false }
     const size = Math.min(Math.max(this.pool.size, minWorkers), maxWorkers)
     if (size === 0) await this.#drain()
     const { ready, drained } = this.pool.scale(size)
@@ -190,6 +202,17 @@ export class Model {
     this.#observer.onClosed()
   }
 
+  /** Takes over what a worker measured: how large batches are, and how many workers there are where nobody said. */
+  #learn(tuned: Tuned | undefined): void {
+    if (this.tuning === undefined) return
+    this.tuning.learn(tuned)
+    this.#queue.batchLimit = this.tuning.batchLimit(this.#settings)
+    const workers = this.tuning.workers(this.#settings)
+    if (workers === undefined || this.#closing !== undefined) return
+    this.#settings = { ...this.#settings, minWorkers: workers, maxWorkers: workers, areWorkersFree: false }
+    this.pool.scale(workers)
+  }
+
   /** Lets nothing in any more and waits until the workers have taken what waits, as long as there are any. */
   async #drain(): Promise<void> {
     this.#isOpen = false
@@ -203,15 +226,17 @@ export class Model {
 
   #observePool(observer: ModelObserver): PoolObserver {
     return {
-      onLoaded: (...loaded) => observer.onLoaded(...loaded),
+      onLoaded: (...loaded) => {
+        observer.onLoaded(...loaded)
+        this.#learn(loaded[1].tuned)
+      },
       onBatch: batch => {
         this.#turnCircuit(closedCircuit)
         observer.onBatch(batch)
       },
       onDeath: death => {
         observer.onDeath(death)
-        if (death.isRetry) return
-        this.#turnCircuit(afterDeath(this.#circuit, performance.now(), death.why))
+        this.#turnCircuit(afterDeath(this.#circuit, { ...death, now: performance.now() }))
       },
       onDiscarded: cause => observer.onDiscarded(cause),
       onState: (worker, state, reason) => {

@@ -15,6 +15,7 @@ import type { Registry } from './registry.ts'
 import { optimiseGraph, type ReadyArchive } from './optimise-graph.ts'
 import { restoredSettings, type SnapshotModel } from './snapshot-model.ts'
 import { effectiveSettings, type GivenSettings } from './settings.ts'
+import { Tuning, type TuningOptions } from './tuning.ts'
 
 export interface RegisterRequest {
   /** File or folder in the model store, or a remote URL. */
@@ -50,14 +51,15 @@ export interface RegisterDeps {
   readonly configured: Readonly<Record<string, Readonly<Record<string, GivenSettings>>>>
   readonly defaults: {
     /** Workers of a model that is loaded at start-up; of one that is registered later. */
-    readonly startupWorkers: number
+    readonly startupWorkers: number | undefined
     readonly workers: number
     readonly responseTimeoutMs: number
     readonly startupTimeoutMs: number
     readonly jobQueueSize: number
     readonly jobQueueBytes: number
   }
-  readonly worker: Pick<LoadOrder, 'threads' | 'maxResponseSize' | 'decodeInput' | 'limitImagePixels'>
+  readonly tuning: TuningOptions
+  readonly worker: Pick<LoadOrder, 'maxResponseSize' | 'decodeInput' | 'limitImagePixels'>
   nextWorkerId(): string
   openPort(order: LoadOrder, readable: readonly string[], worker: string): WorkerPort
   observe(name: string, version: string): ModelObserver
@@ -129,10 +131,15 @@ async function makeModel(name: string, version: string, parts: ModelParts): Prom
   const handlerFile = await chooseHandler(parts)
   // A model without workers may be registered as it is; its first worker says what is wrong.
   if (handlerFile instanceof Failure && settings.minWorkers > 0) throw handlerFile
+  const tuning = new Tuning({
+    ...deps.tuning,
+    isOn: deps.tuning.isOn && archive.config.raw['calibrate'] !== false,
+  })
   const openPort = (worker: string) => {
     if (handlerFile instanceof Failure) throw handlerFile
     const order: LoadOrder = {
       ...deps.worker,
+      ...tuning.orderFor(worker, model.settings),
       name,
       version,
       handlerFile,
@@ -144,7 +151,7 @@ async function makeModel(name: string, version: string, parts: ModelParts): Prom
     }
     return { order, port: deps.openPort(order, archive.readable, worker) }
   }
-  return new Model({
+  const model = new Model({
     name,
     version,
     archive,
@@ -153,8 +160,10 @@ async function makeModel(name: string, version: string, parts: ModelParts): Prom
     loadedAtStartup: request.atStartup,
     handler: request.handler,
     observer: deps.observe(name, version),
+    tuning,
     pool: { openPort, nextId: () => deps.nextWorkerId() },
   })
+  return model
 }
 
 /** The handler's file, or the failure to find it. */

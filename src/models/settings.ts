@@ -5,7 +5,11 @@ export { MAX_TIMEOUT_S } from '../archive/model-config.ts'
 export interface ModelSettings {
   readonly minWorkers: number
   readonly maxWorkers: number
+  /** TorchServe's 1 where nobody said it. */
   readonly batchSize: number
+  readonly isBatchSizeGiven: boolean
+  /** Nobody said a number of workers: it may be found by measuring. Then there is one until it is. */
+  readonly areWorkersFree: boolean
   /** How long an item waits for company; 0 takes what is there at once. */
   readonly maxBatchDelayMs: number
   readonly jobQueueSize: number
@@ -54,8 +58,8 @@ export interface SettingsSources {
   readonly config: GivenSettings
   /** Whether it is loaded at start-up: there the `models` key counts for workers, later the request does. */
   readonly atStartup: boolean
-  /** Workers where nobody says anything. */
-  readonly defaultWorkers: number
+  /** Workers where nobody says anything; undefined: that is found by measuring. */
+  readonly defaultWorkers: number | undefined
   /** Server-wide defaults. */
   readonly defaultResponseTimeoutMs: number
   readonly defaultStartupTimeoutMs: number
@@ -74,12 +78,12 @@ const GIVE_UP_S = 300
  */
 export function effectiveSettings(sources: SettingsSources): ModelSettings {
   const { request, archive, config } = sources
-  const batching = (key: 'batchSize' | 'maxBatchDelay', fallback: number) =>
-    request[key] ?? archive?.[key] ?? config[key] ?? fallback
+  const batching = (key: 'batchSize' | 'maxBatchDelay') => request[key] ?? archive?.[key] ?? config[key]
   return {
     ...countWorkers(sources),
-    batchSize: batching('batchSize', 1),
-    maxBatchDelayMs: batching('maxBatchDelay', 0),
+    batchSize: batching('batchSize') ?? 1,
+    isBatchSizeGiven: batching('batchSize') !== undefined,
+    maxBatchDelayMs: batching('maxBatchDelay') ?? 0,
     jobQueueSize: archive?.jobQueueSize ?? sources.defaultJobQueueSize,
     responseTimeoutMs: chooseTimeoutMs('responseTimeout', sources.defaultResponseTimeoutMs, sources),
     startupTimeoutMs: chooseTimeoutMs('startupTimeout', sources.defaultStartupTimeoutMs, sources),
@@ -105,14 +109,20 @@ function chooseService({ archive, config, defaultJobQueueBytes }: SettingsSource
 
 function countWorkers({ request, archive, config, atStartup, defaultWorkers }: SettingsSources) {
   for (const given of [archive, atStartup ? config : request]) {
-    if (given?.minWorkers === undefined) continue
-    const maxWorkers = given.maxWorkers ?? given.minWorkers
-    if (given.minWorkers > 0 && given.minWorkers <= maxWorkers)
-      return { minWorkers: given.minWorkers, maxWorkers }
+    const range = rangeOf(given)
+    if (range !== undefined) return { ...range, areWorkersFree: false }
   }
   // A register call may ask for none.
-  const count = (atStartup ? undefined : request.minWorkers) ?? defaultWorkers
-  return { minWorkers: count, maxWorkers: count }
+  const given = (atStartup ? undefined : request.minWorkers) ?? defaultWorkers
+  const count = given ?? 1
+  return { minWorkers: count, maxWorkers: count, areWorkersFree: given === undefined }
+}
+
+/** What a source says of the number of workers; undefined where that is nothing, or makes no sense. */
+function rangeOf(given: GivenSettings | undefined) {
+  if (given?.minWorkers === undefined) return undefined
+  const { minWorkers, maxWorkers = minWorkers } = given
+  return minWorkers > 0 && minWorkers <= maxWorkers ? { minWorkers, maxWorkers } : undefined
 }
 
 function chooseTimeoutMs(

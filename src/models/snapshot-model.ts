@@ -50,7 +50,10 @@ export function restoredSettings(settings: ModelSettings, snapshot: SnapshotMode
     ...settings,
     minWorkers,
     maxWorkers,
+    areWorkersFree: false,
     batchSize,
+    // A snapshot holds TorchServe's 1 where nobody said a number: more may be found again.
+    isBatchSizeGiven: settings.isBatchSizeGiven || batchSize !== 1,
     maxBatchDelayMs: maxBatchDelay,
     responseTimeoutMs: restoredMs(settings.responseTimeoutMs, responseTimeout),
     startupTimeoutMs: restoredMs(settings.startupTimeoutMs, startupTimeout),

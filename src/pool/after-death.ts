@@ -13,8 +13,8 @@ export type AfterDeath = 'fail' | 'again' | 'halve'
 
 /** An item fails when it was alone under its last death, and had died with a worker before. */
 const MAX_DEATHS = 2
-/** The kernel kills for want of memory by the same signal as a person does. */
-const MAX_KILLS = 3
+/** One may be killed from outside again and again; but the kernel kills for want of memory by the same signal. */
+const MAX_KILLS = 6
 
 /**
  * A prediction can be repeated, so what a dead worker had runs again. By halves the item that kills is found: of n items

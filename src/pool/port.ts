@@ -6,6 +6,7 @@ import type {
   LoadOrder,
   MetricSample,
   Timings,
+  Tuned,
   Verb,
 } from '../worker/protocol.ts'
 
@@ -13,6 +14,8 @@ export interface Loaded {
   /** The graph's inputs and outputs; undefined for a handler without an ONNX file. */
   readonly graph: GraphInfo | undefined
   readonly loadMs: number
+  /** What was measured; undefined where nothing was, or could be. */
+  readonly tuned?: Tuned | undefined
 }
 
 export interface BatchResult {

@@ -162,23 +162,26 @@ export class ProcessPort implements WorkerPort {
   #take(message: FromWorker): void {
     switch (message.type) {
       case 'loaded':
-        return this.#loading?.resolve({ graph: message.graph, loadMs: message.loadMs })
+        return this.#loading?.resolve(message)
       case 'load-failed':
         return this.#loading?.reject(new LoadFailed(message.message, message.detail, message.outOfMemory))
-      case 'done': {
-        const running = this.#running.get(message.batch)
-        if (message.answers.length !== running?.size) {
-          throw new FrameError(
-            `${message.answers.length} answers to batch ${message.batch}, which is not running`,
-          )
-        }
-        this.#running.delete(message.batch)
-        if (this.#running.size === 0) this.#file?.shrink()
-        return running.resolve(message)
-      }
+      case 'done':
+        return this.#finish(message)
       case 'log':
         return this.#options.onLog(message)
     }
+  }
+
+  #finish(message: Extract<FromWorker, { type: 'done' }>): void {
+    const running = this.#running.get(message.batch)
+    if (message.answers.length !== running?.size) {
+      throw new FrameError(
+        `${message.answers.length} answers to batch ${message.batch}, which is not running`,
+      )
+    }
+    this.#running.delete(message.batch)
+    if (this.#running.size === 0) this.#file?.shrink()
+    return running.resolve(message)
   }
 
   #settle(why: WorkerEnded): void {

@@ -34,8 +34,16 @@ export interface Handler {
   postprocess?(output: Tensors, input: Input, context: Context): unknown
   /** Answers `/explanations/{model}` for one request. Without it that route answers 501. */
   explain?(input: Input, context: Context): unknown
+  /** A request as a client would send it: before the worker is ready it is answered a few times, to warm it up. */
+  sample?(context: Context): Sample | undefined | Promise<Sample | undefined>
   /** What `GET /models/{model}?customized=true` shows as `customizedMetadata`: any JSON. */
   describe?(context: Context): unknown
+}
+
+/** One request: the bytes of its body, or its text, and what they are ('' where that is not said). */
+export interface Sample {
+  readonly body: Uint8Array | string
+  readonly contentType?: string
 }
 
 /** What one request brought, whatever the protocol it came by. */

@@ -44,6 +44,14 @@ export async function decodeImage(bytes: Uint8Array, target: ImageTarget): Promi
   return target.channels === 1 ? toGrey(pixels) : toColours(pixels)
 }
 
+/** A grey image of this size, as PNG. */
+export function blankImage({ width, height }: Size): Promise<Uint8Array> {
+  const background = { r: 128, g: 128, b: 128 }
+  return sharp({ create: { width, height, channels: 3, background } })
+    .png()
+    .toBuffer()
+}
+
 async function readHeader(bytes: Uint8Array, target: ImageTarget): Promise<Metadata> {
   const header = await refuseBroken(() => sharp(bytes, { limitInputPixels: false }).metadata())
   if (!FORMATS.includes(header.format)) {

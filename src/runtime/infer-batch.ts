@@ -65,17 +65,19 @@ function isSameRow(tensor: Tensor | undefined, other: Tensor): boolean {
   if (tensor === undefined || tensor.type !== other.type || tensor.dims.length !== other.dims.length) {
     return false
   }
+  // Nothing to compare: see joinKey.
+  if (tensor.dims[0] === 0) return false
   for (let axis = 1; axis < other.dims.length; axis++) {
     if (tensor.dims[axis] !== other.dims[axis]) return false
   }
   return true
 }
 
-/** Equal for entries that can be joined; undefined where an entry's inputs disagree about its rows. */
+/** Equal for entries that can be joined; undefined where inputs disagree about the rows, or there are none to compare. */
 function joinKey(graph: GraphInfo, entry: Tensors): string | undefined {
   const tensors = graph.inputs.flatMap(({ name }) => entry[name] ?? [])
   const rows = tensors.map(rowCount)
-  if (rows.some(count => count !== rows[0])) return undefined
+  if (rows[0] === 0 || rows.some(count => count !== rows[0])) return undefined
   return tensors.map(({ type, dims }) => `${type} ${dims.slice(1).join(' ')}`).join(', ')
 }
 
@@ -172,7 +174,9 @@ function isCloseTensor(left: Tensor, right: Tensor, tolerance: number): boolean 
   for (let index = 0; index < a.length; index++) {
     const same = Object.is(a[index], b[index])
     if (!same && !floats) return false
-    largest = Math.max(largest, Math.abs(Number(b[index])))
+    const size = Math.abs(Number(b[index]))
+    // Beside an infinity anything would be close.
+    if (Number.isFinite(size)) largest = Math.max(largest, size)
     if (!same) farthest = Math.max(farthest, Math.abs(Number(a[index]) - Number(b[index])))
   }
   return farthest === 0 || farthest <= tolerance * largest

@@ -69,8 +69,10 @@ function toOutput(value: unknown): { datatype: string; data: unknown; shape: num
   }
   if (Array.isArray(value)) {
     const flat: unknown[] = value.flat(MAX_AXES)
+    const shape = shapeOf(value)
+    const isRegular = flat.length === elementCount(shape)
     const isFlat = flat.every(element => typeof element !== 'object' || element === null)
-    if (isFlat) return { datatype: datatypeFor(flat), data: flat, shape: shapeOf(value) }
+    if (isRegular && isFlat) return { datatype: datatypeFor(flat), data: flat, shape }
   }
   if (typeof value === 'object') return { datatype: 'BYTES', data: [compact(toJson(value))], shape: [1] }
   return { datatype: datatypeFor([value]), data: [value], shape: [1] }
@@ -85,5 +87,5 @@ function shapeOf(list: readonly unknown[]): number[] {
 function datatypeFor(values: readonly unknown[]): string {
   if (values.length > 0 && values.every(value => typeof value === 'boolean')) return 'BOOL'
   if (!values.every(value => typeof value === 'number' || typeof value === 'bigint')) return 'BYTES'
-  return values.every(value => typeof value === 'bigint' || Number.isInteger(value)) ? 'INT64' : 'FP64'
+  return values.every(value => typeof value === 'bigint' || Number.isSafeInteger(value)) ? 'INT64' : 'FP64'
 }

@@ -1,5 +1,6 @@
 /** TorchServe's service envelopes: one request's JSON as several inputs of the handler, and their answers as one JSON. */
 import { InvalidInput, type Input, type InputValue, type JsonValue } from '../runtime/handler.ts'
+import { decodeBase64 } from '../runtime/base64.ts'
 import { decodeItem, decodeText, parseJson } from '../runtime/input.ts'
 import { toJson } from '../runtime/json.ts'
 import { compact, plain, type EnvelopeFacts, type JsonObject, type Opened } from './envelope-parts.ts'
@@ -21,14 +22,16 @@ export function openItem(item: Item, facts: EnvelopeFacts): Opened {
 }
 
 function objectOf(value: InputValue | undefined): JsonObject | undefined {
-  const parsed = value instanceof Uint8Array ? parsedOrNothing(value) : value
+  const isText = value instanceof Uint8Array || typeof value === 'string'
+  const parsed = isText ? parsedOrNothing(value) : value
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined
   return parsed instanceof Uint8Array ? undefined : parsed
 }
 
-function parsedOrNothing(bytes: Uint8Array): JsonValue | undefined {
+/** What did not say that it is JSON. */
+function parsedOrNothing(text: Uint8Array | string): JsonValue | undefined {
   try {
-    return parseJson(decodeText(bytes))
+    return parseJson(typeof text === 'string' ? text : decodeText(text))
   } catch {
     return undefined
   }
@@ -74,5 +77,6 @@ function isBytes(value: JsonValue): value is { b64: string } {
 }
 
 function decodeBytes(value: JsonValue): InputValue {
-  return isBytes(value) ? Buffer.from(value.b64, 'base64') : value
+  if (!isBytes(value)) return value
+  return value.b64 === '' ? new Uint8Array(0) : decodeBase64(value.b64)
 }

@@ -86,7 +86,7 @@ export class HandlerHost {
       const item = items[index]
       if (output instanceof Failed) return toAnswer(output)
       if (item === undefined) throw new Error('A run gives one result per item.')
-      return printTensors(writeTensors(output, item), this.#order.maxResponseSize)
+      return printTensors(writeTensors(output, item, session.graph), this.#order.maxResponseSize)
     })
     const timings: Timings = {
       preprocess: [startMs, preparedMs],

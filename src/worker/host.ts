@@ -1,22 +1,25 @@
 import type { Context, HandlerLogger, Session } from '../runtime/handler.ts'
 import { HandlerHost, type HostResult } from './handler-host.ts'
 import { loadHandler } from './load-handler.ts'
-import { openModel } from './open-model.ts'
-import type { GraphInfo, Item, LoadOrder, Verb } from './protocol.ts'
+import { openTuned } from './open-tuned.ts'
+import type { FromWorker, GraphInfo, Item, LoadOrder, Verb } from './protocol.ts'
 import { recordMetrics } from './record-metrics.ts'
+import { warmUp } from './warm-up.ts'
 
 export type Log = (level: keyof HandlerLogger, message: string, fields: Record<string, unknown>) => void
 
 export interface Host {
-  readonly loaded: { readonly graph: GraphInfo | undefined; readonly loadMs: number }
+  readonly loaded: Omit<Extract<FromWorker, { type: 'loaded' }>, 'type'>
   run(verb: Verb, items: readonly Item[]): Promise<HostResult>
 }
 
 /** Opens the session, imports the handler and runs its `load`. Throws what either of them throws. */
 export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
   const startedAt = performance.now()
-  const session = await openModel(order, log)
   const handler = await loadHandler(order.handlerFile)
+  // A handler with an inference of its own may run anything, or nothing: what would be measured says little of it.
+  const measure = handler.inference === undefined ? order.measure : undefined
+  const { session, tuned } = await openTuned({ ...order, measure }, log)
   const metrics = recordMetrics()
   const context: Context = {
     model: { name: order.name, version: order.version, dir: order.dir },
@@ -32,8 +35,10 @@ export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
     throw new Error('The archive holds no ONNX file, and its handler has no inference of its own.')
   }
   const host = new HandlerHost(handler, context, order, metrics.take)
+  const loadMs = performance.now() - startedAt
+  await warmUp({ order, handler, context, tuned, host, log })
   return {
-    loaded: { graph: session?.graph, loadMs: performance.now() - startedAt },
+    loaded: { graph: session?.graph, loadMs, tuned },
     run: (verb, items) => host.run(verb, items),
   }
 }

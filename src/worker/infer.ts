@@ -3,7 +3,7 @@ import { DATATYPES, datatypeOf, type Datatype } from '../runtime/datatype.ts'
 import { InvalidInput, type Session, type Tensor, type TensorInfo, type Tensors } from '../runtime/handler.ts'
 import { inferBatch } from '../runtime/infer-batch.ts'
 import { TYPED_ARRAYS } from '../runtime/tensor.ts'
-import type { Item, WireTensor } from './protocol.ts'
+import type { GraphInfo, Item, WireTensor } from './protocol.ts'
 
 /**
  * A request's tensors for the session. Throws InvalidInput in the words of the Open Inference Protocol's servers, which
@@ -22,9 +22,14 @@ export function readTensors(item: Item, { graph }: Session, model: string): Tens
   )
 }
 
-/** The outputs a request wants, in its order, as bytes. */
-export function writeTensors(outputs: Tensors, { outputs: wanted = [] }: Item): WireTensor[] {
-  const names = wanted.length === 0 ? Object.keys(outputs) : wanted
+/** The outputs a request wants, in its order, else the graph's, as bytes. */
+export function writeTensors(
+  outputs: Tensors,
+  { outputs: wanted = [] }: Item,
+  graph: GraphInfo,
+): WireTensor[] {
+  // Not the object's keys: JavaScript sorts names that are numbers.
+  const names = wanted.length === 0 ? graph.outputs.map(({ name }) => name) : wanted
   return names.flatMap(name => {
     const tensor = outputs[name]
     if (tensor === undefined) return []
@@ -93,6 +98,10 @@ function fromBytes(datatype: Datatype, data: Uint8Array, name: string): Tensor['
   const { type } = DATATYPES[datatype]
   if (type === 'string') return readStrings(data, name)
   if (type === undefined) throw new InvalidInput(`inference input '${name}': ${datatype} cannot be served`)
+  // To C++, in which the graph is run, any other byte is no bool at all.
+  if (type === 'bool' && data.some(byte => byte > 1)) {
+    throw new InvalidInput(`inference input '${name}': expected bytes of 0 or 1 for BOOL`)
+  }
   const Elements = TYPED_ARRAYS[type]
   const { BYTES_PER_ELEMENT } = Elements
   const aligned = data.byteOffset % BYTES_PER_ELEMENT === 0 ? data : new Uint8Array(data)

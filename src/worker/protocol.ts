@@ -4,6 +4,7 @@
 import type { FailureCode } from '../errors.ts'
 import type { WireTensor } from '../runtime/datatype.ts'
 import type { GraphInfo } from '../runtime/tensor.ts'
+import type { RunTime } from '../runtime/tuning.ts'
 
 export type { WireTensor } from '../runtime/datatype.ts'
 export type { GraphInfo } from '../runtime/tensor.ts'
@@ -100,11 +101,36 @@ export interface LoadOrder {
   readonly handlerFile: string
   readonly manifest: Readonly<Record<string, unknown>>
   readonly config: Readonly<Record<string, unknown>>
-  /** Intra-op threads of the session. */
+  /** Intra-op threads of the session, where nothing else is measured. */
   readonly threads: number
+  /** Rows of the largest batch that the queue cuts, as far as it is known. */
+  readonly batchLimit: number
+  /** What the worker finds out before it is ready; undefined: nothing. */
+  readonly measure: Measure | undefined
+  readonly isWarmedUp: boolean
   readonly maxResponseSize: number
   readonly decodeInput: boolean
   readonly limitImagePixels: boolean
+}
+
+export interface Measure {
+  /** The size up to which batching pays is looked for up to here. */
+  readonly mostRows: number
+  /** The most threads that the worker may have; one is tried against them. */
+  readonly mostThreads: number
+  /** Whether the number of workers is open. */
+  readonly areWorkersFree: boolean
+}
+
+/** What a worker found out about its model on this machine. */
+export interface Tuned {
+  readonly threads: number
+  /** undefined: as was given. */
+  readonly workers: number | undefined
+  /** The size up to which batching pays. */
+  readonly batchLimit: number
+  /** What one run took by the rows it had. */
+  readonly runMs: readonly RunTime[]
 }
 
 export type ToWorker =
@@ -113,7 +139,12 @@ export type ToWorker =
   | { readonly type: 'stop' }
 
 export type FromWorker =
-  | { readonly type: 'loaded'; readonly graph: GraphInfo | undefined; readonly loadMs: number }
+  | {
+      readonly type: 'loaded'
+      readonly graph: GraphInfo | undefined
+      readonly loadMs: number
+      readonly tuned: Tuned | undefined
+    }
   | {
       readonly type: 'load-failed'
       readonly message: string

@@ -12,6 +12,8 @@ const SETTINGS: ModelSettings = {
   minWorkers: 1,
   maxWorkers: 1,
   batchSize: 4,
+  isBatchSizeGiven: true,
+  areWorkersFree: false,
   maxBatchDelayMs: 0,
   jobQueueSize: 2,
   responseTimeoutMs: 60_000,

@@ -26,10 +26,14 @@ export interface OpenInferenceServer extends TestServer {
   readonly store: ModelStore
 }
 
-const SHOUT = `export default {
+const SHOUT = `import { respond } from 'sconce/handler'
+export default {
   preprocess: input => ({ input }),
   inference: batch => batch,
-  postprocess: (_output, { data }) => (data instanceof Uint8Array ? Buffer.from(data).toString('utf8').toUpperCase() : data),
+  postprocess: (_output, { data }) => {
+    const text = data instanceof Uint8Array ? Buffer.from(data).toString('utf8').toUpperCase() : data
+    return text === 'TEAPOT' ? respond('no coffee', { status: 418 }) : text
+  },
   explain: () => ({ why: 'because' }),
 }`
 

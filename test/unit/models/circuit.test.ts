@@ -10,7 +10,8 @@ import {
 
 /** After deaths at these times. */
 const after = (...times: number[]): Circuit =>
-  times.reduce((circuit, now) => afterDeath(circuit, now, 'was ended by SIGSEGV'), closedCircuit)
+  times.reduce((circuit, now) => afterDeath(circuit, death(now)), closedCircuit)
+const death = (now: number, isRetry = false) => ({ now, isRetry, why: 'was ended by SIGSEGV' })
 const inARow = Array.from({ length: MAX_DEATHS_IN_A_ROW }, (_, index) => index)
 const isLetIn = (circuit: Circuit, now: number) => admit(circuit, now).isLetIn
 
@@ -33,10 +34,18 @@ test('one that is open lets a request in after each pause', () => {
 test('the pause doubles with each further death, up to half a minute', () => {
   let circuit = after(0, 0, 0, 0, 0)
   const pauses = [1, 2, 3, 4, 5, 6].map(() => {
-    circuit = afterDeath(circuit, 0, 'x')
+    circuit = afterDeath(circuit, death(0))
     return circuit.open?.pauseMs
   })
   expect(pauses).toEqual([2000, 4000, 8000, 16_000, 30_000, 30_000])
+})
+
+test('the retries of one request do not open it; where it is open they begin the pause anew', () => {
+  let circuit = after(0, 0, 0, 0)
+  for (let retry = 0; retry < 9; retry++) circuit = afterDeath(circuit, death(1, true))
+  expect(isLetIn(circuit, 1)).toBe(true)
+  circuit = afterDeath(afterDeath(circuit, death(2)), death(600, true))
+  expect([1599, 1600].map(now => isLetIn(circuit, now))).toEqual([false, true])
 })
 
 test('it says why it is open', () => {

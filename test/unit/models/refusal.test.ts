@@ -7,6 +7,8 @@ const settings = {
   minWorkers: 1,
   maxWorkers: 1,
   batchSize: 1,
+  isBatchSizeGiven: true,
+  areWorkersFree: false,
   maxBatchDelayMs: 0,
   jobQueueSize: 7,
   responseTimeoutMs: 1,

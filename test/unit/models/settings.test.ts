@@ -20,6 +20,8 @@ test('where nobody says anything the server’s defaults hold, and nobody waits 
     minWorkers: 2,
     maxWorkers: 2,
     batchSize: 1,
+    isBatchSizeGiven: false,
+    areWorkersFree: false,
     maxBatchDelayMs: 0,
     jobQueueSize: 100,
     responseTimeoutMs: 60_000,
@@ -100,6 +102,13 @@ test('queue size and patience with a lost worker come from model-config.yaml', (
     jobQueueSize: 7,
     giveUpMs: 0,
   })
+})
+
+test('where the number of workers is to be found there is one at first', () => {
+  const found = settings({ defaultWorkers: undefined })
+  expect(found).toMatchObject({ minWorkers: 1, maxWorkers: 1, areWorkersFree: true })
+  const given = settings({ defaultWorkers: undefined, config: { minWorkers: 3 } })
+  expect(given).toMatchObject({ minWorkers: 3, areWorkersFree: false })
 })
 
 test('what is ours comes from model-config.yaml, else from the models key; 0 is no limit', () => {

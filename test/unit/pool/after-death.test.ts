@@ -7,8 +7,8 @@ test.each([
   [{ size: 1, deaths: 1, isKilled: false }, 'again'],
   [{ size: 1, deaths: 2, isKilled: false }, 'fail'],
   [{ size: 1, deaths: 4, isKilled: false }, 'fail'],
-  [{ size: 1, deaths: 2, isKilled: true }, 'again'],
-  [{ size: 1, deaths: 3, isKilled: true }, 'fail'],
+  [{ size: 1, deaths: 5, isKilled: true }, 'again'],
+  [{ size: 1, deaths: 6, isKilled: true }, 'fail'],
 ] as const)('after %j: %s', (death, what) => {
   expect(afterDeath(death)).toBe(what)
 })

@@ -98,6 +98,28 @@ test('equal requests do not hide that a graph mixes its rows', async () => {
   expect(await inferBatch(session, [rows([1, 2]), rows([9, 4])])).toEqual(alone)
 })
 
+test('entries without rows say nothing about a graph that mixes its rows', async () => {
+  const { session } = await open({
+    ...pairs,
+    nodes: [{ op: 'CumSum', inputs: ['x', 'axis'], outputs: ['y'] }],
+    constants: { axis: { dims: [], data: BigInt64Array.of(0n) } },
+  })
+  const none = { x: { type: 'float32', dims: [0, 2], data: new Float32Array(0) } } as const
+  expect(await inferBatch(session, [rows([1, 2]), none])).toEqual([{ y: rows([1, 2]).x }, { y: none.x }])
+  const batch = [rows([1, 2]), rows([3, 4])]
+  expect(await inferBatch(session, batch)).toEqual(batch.map(({ x }) => ({ y: x })))
+})
+
+test('an infinity in an answer does not hide that a graph mixes its rows', async () => {
+  const { session } = await open({
+    ...pairs,
+    nodes: [{ op: 'CumSum', inputs: ['x', 'axis'], outputs: ['y'] }],
+    constants: { axis: { dims: [], data: BigInt64Array.of(0n) } },
+  })
+  const batch = [rows([1, 2]), rows([3, Infinity])]
+  expect(await inferBatch(session, batch)).toEqual(batch.map(({ x }) => ({ y: x })))
+})
+
 test('one entry that the run refuses fails alone', async () => {
   const { session } = await open({
     nodes: [{ op: 'Gather', inputs: ['table', 'x'], outputs: ['y'] }],

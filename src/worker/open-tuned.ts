@@ -1,0 +1,86 @@
+import type { HandlerLogger } from '../runtime/handler.ts'
+import { hasRows, SampleInputs, timeRun, timeSizes } from '../runtime/measure.ts'
+import type { ModelSession } from '../runtime/session.ts'
+import { choosePayingSize, shareThreads, type RunTime, type Shares } from '../runtime/tuning.ts'
+import { openModel } from './open-model.ts'
+import type { LoadOrder, Tuned } from './protocol.ts'
+
+type Log = (level: keyof HandlerLogger, message: string, fields: Record<string, unknown>) => void
+
+/** How long sizes may be tried; a run that is under way is not cut short. */
+const BUDGET_MS = 1000
+/** A net whose first run takes longer is not measured. */
+const MOST_RUN_MS = 1000
+
+interface TunedSession {
+  readonly session: ModelSession | undefined
+  readonly tuned: Tuned | undefined
+}
+
+/**
+ * The session of a model, and what was measured with it where the order asks for that: the threads it is left with, and
+ * how large a batch pays. What cannot be measured is left as the order says.
+ */
+export async function openTuned(order: LoadOrder, log: Log): Promise<TunedSession> {
+  const session = await openModel(order, log)
+  if (session === undefined || order.measure === undefined) return { session, tuned: undefined }
+  const startedAt = performance.now()
+  const samples = await SampleInputs.find(session)
+  if (samples === undefined || performance.now() - startedAt > MOST_RUN_MS) {
+    return { session, tuned: undefined }
+  }
+  const shared = await tuneThreads({ order, session, samples, log })
+  const times = await timeBatches(shared.session, samples, order.measure.mostRows)
+  const { threads, workers } = shared.shares
+  const tuned: Tuned = { threads, workers, batchLimit: choosePayingSize(times), runMs: roundTimes(times) }
+  log('info', 'Measured the model on this machine', { ...tuned, ms: performance.now() - startedAt })
+  return { session: shared.session, tuned }
+}
+
+interface Tuning {
+  readonly order: LoadOrder
+  readonly session: ModelSession
+  readonly samples: SampleInputs
+  readonly log: Log
+}
+
+/** Measures one thread against all of them, and goes on with a session that has the threads which were found. */
+async function tuneThreads({ order, session, samples, log }: Tuning): Promise<{
+  session: ModelSession
+  shares: Shares
+}> {
+  const { threads, measure } = order
+  if (measure === undefined) return { session, shares: { threads, workers: undefined } }
+  const { mostThreads, areWorkersFree } = measure
+  const sessions = new Map([[threads, session]])
+  const withThreads = async (count: number): Promise<ModelSession> => {
+    const opened = sessions.get(count) ?? (await openModel({ ...order, threads: count }, log)) ?? session
+    sessions.set(count, opened)
+    return opened
+  }
+  const one = await timeRun(await withThreads(1), samples, 1)
+  const all = mostThreads === 1 ? one : await timeRun(await withThreads(mostThreads), samples, 1)
+  const shares = shareThreads({
+    threads: mostThreads,
+    oneThreadMs: one?.ms ?? Infinity,
+    allThreadsMs: all?.ms ?? Infinity,
+    areWorkersFree,
+  })
+  const chosen = await withThreads(shares.threads)
+  for (const other of new Set(sessions.values())) if (other !== chosen) await other.close()
+  return { session: chosen, shares }
+}
+
+async function timeBatches(
+  session: ModelSession,
+  samples: SampleInputs,
+  mostRows: number,
+): Promise<RunTime[]> {
+  if (mostRows < 2 || !hasRows(session.graph)) return []
+  return timeSizes(session, samples, { most: mostRows, budgetMs: BUDGET_MS })
+}
+
+/** Microseconds are enough. */
+function roundTimes(times: readonly RunTime[]): RunTime[] {
+  return times.map(({ size, ms }) => ({ size, ms: Math.round(ms * 1000) / 1000 }))
+}
