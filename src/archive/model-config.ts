@@ -1,6 +1,7 @@
 /** model-config.yaml: the server's settings for one model, and whatever its handler wants to read beside them. */
 import { parseDocument } from 'yaml'
 import { failure } from '../errors.ts'
+import { nearestName } from '../nearest.ts'
 import { shown } from './entry-name.ts'
 import { isRecord, plainCopy } from './plain-data.ts'
 
@@ -64,7 +65,17 @@ export function parseModelConfig(yaml: string): ModelConfig {
   const raw = parseYaml(yaml)
   const warnings: string[] = []
   const settings = { ...readNumbers(raw, warnings), ...readOthers(raw, warnings) }
-  return { settings, raw, warnings }
+  return { settings, raw, warnings: [...warnings, ...nearMisses(raw)] }
+}
+
+/** Keys that were probably meant for the server; whatever else it does not know is for the handler. */
+function nearMisses(raw: Record<string, unknown>): string[] {
+  const known = [...Object.keys(LEAST), ...Object.keys(OTHERS)]
+  return Object.entries(raw).flatMap(([key, value]) => {
+    const near = known.includes(key) || isRecord(value) ? undefined : nearestName(key, known)
+    if (near === undefined) return []
+    return [`${shown(key)} is no setting of the server, only the handler sees it; did you mean ${near}?`]
+  })
 }
 
 function readNumbers(raw: Record<string, unknown>, warnings: string[]): ModelSettings {

@@ -3,10 +3,12 @@
  * and byte for byte the same ones from the same input: names, order, modes and time stamps are fixed.
  */
 import { randomBytes } from 'node:crypto'
-import { chmod, copyFile, lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { failure } from '../errors.ts'
+import { Failure, failure } from '../errors.ts'
 import { shown } from './entry-name.ts'
+import { doubtsAbout } from './model-file.ts'
+import { parseModelConfig } from './model-config.ts'
 import { isName, parseManifest, type Manifest, type Runtime } from './manifest.ts'
 import { packTarball, packZip } from './pack.ts'
 import { collectSources, type Source } from './sources.ts'
@@ -74,7 +76,7 @@ export async function writeArchive(options: WriteOptions): Promise<Written> {
   } finally {
     await rm(work, { recursive: true, force: true })
   }
-  return { path, warnings: warningsAbout(options) }
+  return { path, warnings: await warningsAbout(options) }
 }
 
 async function expectFolder(folder: string): Promise<void> {
@@ -157,7 +159,7 @@ function nameOf(path: string | undefined): string | undefined {
   return path === undefined ? undefined : basename(path)
 }
 
-function warningsAbout(options: WriteOptions): string[] {
+async function warningsAbout(options: WriteOptions): Promise<string[]> {
   const warnings: string[] = []
   if (/\.py(:|$)/i.test(options.handler)) {
     warnings.push(
@@ -167,7 +169,19 @@ function warningsAbout(options: WriteOptions): string[] {
   }
   const torch = torchRefusal(options.serializedFile ?? '')
   if (torch !== undefined) warnings.push(`TorchServe can load this archive, Sconce cannot: ${torch}.`)
+  else if (options.serializedFile !== undefined) warnings.push(...(await doubtsAbout(options.serializedFile)))
+  if (options.configFile !== undefined) warnings.push(...(await configWarnings(options.configFile)))
   return warnings
+}
+
+/** What the server would say of model-config.yaml when the model is registered. */
+async function configWarnings(file: string): Promise<readonly string[]> {
+  try {
+    return parseModelConfig(await readFile(file, 'utf8')).warnings
+  } catch (error) {
+    if (error instanceof Failure) return [error.message]
+    throw error
+  }
 }
 
 function wrong(what: string) {

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import type { Command } from './command.ts'
 import { writeArchive, type ArchiveFormat, type WriteOptions, type Written } from '../archive/writer.ts'
+import { didYouMean } from '../nearest.ts'
 import { convertFirst } from './convert-first.ts'
+import { explainArguments } from './unknown-flag.ts'
 
 const FORMATS: readonly ArchiveFormat[] = ['default', 'zip-store', 'tgz', 'no-archive']
 
@@ -70,7 +72,8 @@ export const archive: Command = {
         return 0
       }
       const { path, warnings } = await write(options)
-      for (const warning of warnings) io.err(`Warning: ${warning}\n`)
+      for (const warning of [...warnings, ...(await warnOfHandler(options.options.handler))])
+        io.err(`Warning: ${warning}\n`)
       io.out(`Wrote ${path} (${inUnits(await sizeOf(path))})\n`)
       return 0
     } catch (error) {
@@ -89,6 +92,16 @@ async function write({ convert, options }: Order): Promise<Written> {
   } finally {
     await converted.remove()
   }
+}
+
+/** A name without an ending is that of a handler that ships with Sconce; packed is nothing of it. */
+async function warnOfHandler(name: string): Promise<string[]> {
+  if (/\.(ts|js|mjs|py)(:|$)/i.test(name)) return []
+  const files = await readdir(new URL('../../handlers', import.meta.url))
+  const known = files.flatMap(file => /^(\w+)\.(?:ts|js|mjs)$/.exec(file)?.[1] ?? [])
+  if (known.includes(name)) return []
+  const expected = `expected ${known.join(', ')}, or a .ts, .js or .mjs file of your own`
+  return [`There is no handler ${JSON.stringify(name)}: ${expected}${didYouMean(name, known)}`]
 }
 
 interface Order {
@@ -130,7 +143,7 @@ function parseFlags(args: string[]) {
   try {
     return parseArgs({ args, options: flags, strict: true, allowPositionals: false })
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
+    throw new UsageError(explainArguments(error, Object.keys(flags)))
   }
 }
 

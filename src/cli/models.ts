@@ -1,12 +1,13 @@
 /** `sconce models`: looks at the models of a running server and changes them, over its management API. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { didYouMean } from '../config/nearest.ts'
+import { didYouMean } from '../nearest.ts'
 import { quote, showValue } from '../config/shown.ts'
 import type { Command, CommandIo } from './command.ts'
 import { DEFAULT_ADDRESS, ManagementClient, ManagementError } from './management-client.ts'
 import { actions, commonFlags, flags, type Action, type Given } from './model-calls.ts'
 import { printable } from './table.ts'
+import { explainArguments } from './unknown-flag.ts'
 
 const REFUSED = 1
 const MISUSED = 2
@@ -70,7 +71,7 @@ function parseWords(name: string, action: Action, args: string[]): { words: stri
   const options = Object.fromEntries(
     known.map(flag => [flag, { type: flags[flag]?.argument === undefined ? 'boolean' : 'string' } as const]),
   )
-  const { values, positionals } = tryParse(() =>
+  const { values, positionals } = tryParse(known, () =>
     parseArgs({ args: args.map(toLong), options, allowPositionals: true }),
   )
   const given = Object.fromEntries(Object.entries(values).map(([flag, value]) => [flag, String(value)]))
@@ -91,11 +92,11 @@ function checkWords(name: string, { words }: Action, given: readonly string[]): 
   throw new UsageError(`Expected: sconce models ${[name, ...words].join(' ')}`)
 }
 
-function tryParse<T>(parse: () => T): T {
+function tryParse<T>(known: readonly string[], parse: () => T): T {
   try {
     return parse()
   } catch (error) {
-    throw new UsageError(printable(error instanceof Error ? error.message : String(error)))
+    throw new UsageError(printable(explainArguments(error, known)))
   }
 }
 

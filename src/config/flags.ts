@@ -1,4 +1,4 @@
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../nearest.ts'
 import { quote } from './shown.ts'
 import { keys, type Key, type KeyName } from './schema.ts'
 

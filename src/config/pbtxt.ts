@@ -1,7 +1,7 @@
 /** A model declared in protobuf's text form: https://protobuf.dev/reference/protobuf/textformat-spec/ */
 import { basename, dirname } from 'node:path'
 import type { Given } from './flags.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../nearest.ts'
 import type { KeyName } from './schema.ts'
 import { quote, showValue } from './shown.ts'
 import type { Source } from './sources.ts'

@@ -1,6 +1,6 @@
 import { failure, toFailure } from '../errors.ts'
 import type { Given } from './flags.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../nearest.ts'
 import { parseProperties, substituteVariables } from './properties.ts'
 import { quote } from './shown.ts'
 import { findKey, keys, type KeyName } from './schema.ts'

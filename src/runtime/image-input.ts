@@ -4,7 +4,7 @@ import { InvalidInput } from './handler.ts'
 import type { Context, Input, InputValue, JsonValue } from './handler.ts'
 import type { ImagePlan } from './image-options.ts'
 import { decodeImage } from './image.ts'
-import { tensorsFromJson } from './json-tensors.ts'
+import { jsonFrom, tensorsFromJson } from './json-tensors.ts'
 import { showKind } from './nested-list.ts'
 import { toPixelTensor } from './pixel-tensor.ts'
 import type { Tensors } from './tensor.ts'
@@ -15,7 +15,7 @@ import type { Tensors } from './tensor.ts'
  * InvalidInput.
  */
 export async function readImage(input: Input, context: Context, plan: ImagePlan): Promise<Tensors> {
-  const image = bytesOrNumbers(imageValue(input))
+  const image = bytesOrNumbers(whole(imageValue(input), input))
   if (!(image instanceof Uint8Array)) {
     const { tensors } = tensorsFromJson(image, context.session.graph)
     checkInputs(context.session.graph, tensors)
@@ -30,6 +30,22 @@ function imageValue(input: Input): InputValue {
   const got = listNames([...input.parameters.keys()])
   throw new InvalidInput(`Send the image as the body, or in a field "data" or "body"; got the fields ${got}`)
 }
+
+/**
+ * JSON that could not be parsed comes as bytes, of which a decoder of images would only say that they are none. Images
+ * come with a wrong content type, too: what does not begin like JSON is one.
+ */
+function whole(value: InputValue, { headers, data }: Input): InputValue {
+  const isBody = value === data && value instanceof Uint8Array
+  const isJson = /^application\/json\b/i.test(headers['content-type'] ?? '')
+  if (!isBody || !isJson || !/^\s*[[{"]/.test(Buffer.from(value.subarray(0, START)).toString('latin1')))
+    return value
+  return jsonFrom(value, 'The body', HOW_TO_SEND)
+}
+
+const START = 32
+const HOW_TO_SEND =
+  'Send an image as bytes with its own Content-Type, or as base64 in JSON: {"data": "<base64>"}'
 
 function bytesOrNumbers(value: InputValue): Uint8Array | JsonValue[] {
   if (value instanceof Uint8Array) return value

@@ -67,15 +67,16 @@ export function jsonOf(input: Input, graph: GraphInfo): JsonValue {
 
 const HOW_TO_SEND = 'Send JSON as the body with Content-Type: application/json, or in a field "data"'
 
-function jsonFrom(value: InputValue, what: string): JsonValue {
+/** The JSON of a value, parsed where it is text or bytes. Throws InvalidInput, with what to do at its end. */
+export function jsonFrom(value: InputValue, what: string, howToSend = HOW_TO_SEND): JsonValue {
   if (typeof value !== 'string' && !(value instanceof Uint8Array)) return value
-  if (isEmpty(value)) throw new InvalidInput(`${what} is empty. ${HOW_TO_SEND}`)
+  if (isEmpty(value)) throw new InvalidInput(`${what} is empty. ${howToSend}`)
   try {
     return parseJson(typeof value === 'string' ? value : decodeText(value))
   } catch (error) {
     // The parser quotes at most a few characters around the place.
     const reason = error instanceof SyntaxError ? error.message : 'it is not UTF-8 text'
-    throw new InvalidInput(`${what} is not JSON: ${reason}. ${HOW_TO_SEND}`, { cause: error })
+    throw new InvalidInput(`${what} is not JSON: ${reason}. ${howToSend}`, { cause: error })
   }
 }
 

@@ -78,3 +78,21 @@ test('a key named __proto__ changes nobody', () => {
   expect(config.settings).toEqual({})
   expect(Object.keys(config.raw)).toEqual([])
 })
+
+test.each([
+  ['batch_size: 8', 'batchSize'],
+  ['BatchSize: 8', 'batchSize'],
+  ['max_batch_delay: 5', 'maxBatchDelay'],
+  ['min_workers: 1', 'minWorkers'],
+  ['jobQueueSise: 9', 'jobQueueSize'],
+])("%s is the handler's, and it is told which setting was probably meant", (line, meant) => {
+  const { settings, warnings } = parseModelConfig(line)
+  expect(settings).toEqual({})
+  expect(warnings).toEqual([
+    `${line.split(':')[0]} is no setting of the server, only the handler sees it; did you mean ${meant}?`,
+  ])
+})
+
+test("a handler's own keys are nobody else's affair", () => {
+  expect(parseModelConfig('top_k: 3\nbatch: {size: 3}\nlabels: [a]\ndeviceType: cpu\n').warnings).toEqual([])
+})

@@ -67,7 +67,7 @@ test.each([
   [['--version', '1.0', '--handler', 'x'], '--model-name is missing'],
   [['--model-name', 'm', '--handler', 'x'], '--version is missing'],
   [['--model-name', 'm', '-v', '1'], '--handler is missing'],
-  [['--modle-name', 'm'], "Unknown option '--modle-name'"],
+  [['--modle-name', 'm'], 'There is no flag --modle-name; did you mean --model-name?'],
   [
     ['--model-name', 'm', '-v', '1', '--handler', 'x', '--archive-format', 'rar'],
     '--archive-format is "rar"; expected one of',
@@ -82,4 +82,24 @@ test.each([
   expect({ code, out }).toEqual({ code: 1, out: '' })
   expect(err).toContain(message)
   expect(await readdir(folder)).toEqual([])
+})
+
+test('what the server would not serve is packed with a warning', async () => {
+  const folder = await fresh()
+  const pack = async (handler: string, file: string, ...more: string[]) => {
+    const args = ['--model-name', 'odd', '-v', '1.0', '--export-path', folder, '-f', ...more]
+    return run(...args, '--handler', handler, '--serialized-file', file)
+  }
+  const noModel = await fileIn(folder, 'weights.bin', 'PK')
+  expect((await pack('image_clasifier', digitsOnnx)).err).toContain(
+    'or a .ts, .js or .mjs file of your own; did you mean image_classifier?\n',
+  )
+  expect((await pack('base_handler', noModel)).err).toContain('weights.bin is not a model that can be served')
+  const noOnnx = await fileIn(folder, 'page.onnx', '<html>')
+  expect((await pack('base_handler', noOnnx)).err).toContain('page.onnx does not look like ONNX')
+  const empty = await fileIn(folder, 'empty.pt', '')
+  expect((await pack('base_handler', empty)).err).toContain('empty.pt does not look like TorchScript')
+  const config = await fileIn(folder, 'model-config.yaml', 'batch_size: 8\n')
+  const warned = await pack('base_handler', digitsOnnx, '-c', config)
+  expect([warned.code, warned.err]).toEqual([0, expect.stringContaining('did you mean batchSize?')])
 })

@@ -40,7 +40,8 @@ export function makeContext({ session, config = {}, files = {} }: Setting): Cont
 export function request(body: Uint8Array | string, contentType = ''): Input {
   const value = typeof body === 'string' ? Buffer.from(body) : body
   const parameters = [{ name: 'body', contentType, value }]
-  return decodeItem({ requestId: 'r', headers: {}, parameters }, true)
+  const headers = contentType === '' ? {} : { 'content-type': contentType }
+  return decodeItem({ requestId: 'r', headers, parameters }, true)
 }
 
 export function json(value: unknown): Input {

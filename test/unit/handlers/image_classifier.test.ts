@@ -73,6 +73,7 @@ describe('an image is accepted in every form', () => {
   test.each<[string, Input]>([
     ['as bytes of a type', request(png, 'image/png')],
     ['as bytes of no type', request(png)],
+    ['as bytes that are called JSON', request(png, 'application/json')],
     ['as base64 text', request(base64, 'text/plain')],
     ['as a base64 JSON string', json(base64)],
     ['as a data URL', json(`data:image/png;base64,${base64}`)],
@@ -164,6 +165,12 @@ test.each<[string, Input, string]>([
     json('hello world!'),
     'Expected base64, got a text of 12 characters that begins "hello world!"',
   ],
+  [
+    'JSON that is cut off',
+    request('{"data": "aGVs', 'application/json; charset=utf-8'),
+    'The body is not JSON: Unterminated string',
+  ],
+  ['JSON that is none', request(' {data: 1}', 'application/json'), 'as base64 in JSON: {"data": "<base64>"}'],
   ['base64 of no image', json('aGVsbG8='), 'Expected a JPEG, PNG'],
   ['another object', json({ image: 'x' }), 'Expected an image as bytes, as base64 or as a nested list'],
   ['a number', json(7), 'or {"data": "<base64>"} or {"b64": "<base64>"}, got 7'],

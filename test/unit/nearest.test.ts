@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { didYouMean, nearestName } from '../../../src/config/nearest.ts'
-import { keys } from '../../../src/config/schema.ts'
+import { didYouMean, nearestName } from '../../src/nearest.ts'
+import { keys } from '../../src/config/schema.ts'
 
 const names = keys.map(key => key.name)
 
