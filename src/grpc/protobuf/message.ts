@@ -58,9 +58,9 @@ export class Message<In = never, Out = unknown> implements Codec<In, Out> {
   }
 
   encode(value: In): Buffer {
-    const { byteLength, copy } = this.prepare(value)
-    const bytes = Buffer.allocUnsafe(byteLength)
-    copy(bytes, 0)
+    const encoded = this.prepare(value)
+    const bytes = Buffer.allocUnsafe(encoded.byteLength)
+    encoded.copy(bytes, 0)
     return bytes
   }
 
