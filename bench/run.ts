@@ -13,6 +13,7 @@ import { bench as latency } from './latency.ts'
 import { bench as openLoop } from './open-loop.ts'
 import { bench as overload } from './overload.ts'
 import { bench as saturated } from './saturated.ts'
+import { bench as start } from './start.ts'
 import { bench as telemetry } from './telemetry.ts'
 import { bench as transports } from './transports.ts'
 import { bench as workers } from './workers.ts'
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   overload,
   kills,
   workers,
+  start,
   telemetry,
   transports,
   hop,

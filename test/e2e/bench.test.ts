@@ -16,6 +16,7 @@ const NAMES = [
   'overload',
   'kills',
   'workers',
+  'start',
   'telemetry',
   'transports',
   'hop',

@@ -1,0 +1,119 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Bench, BenchOptions, Report } from './support/bench.ts'
+import { DIGITS, FILES } from './support/models.ts'
+import { measureRounds, pick, ratios, ROUNDS_NOTE, showRounds } from './support/rounds.ts'
+import { median, showNumber, showSpread, spread } from './support/statistics.ts'
+
+const ROUNDS = 15
+const POLL_MS = 3
+const LATEST_MS = 60_000
+const SCONCE = 'sconce, first answer'
+const NODE = 'node -e 0'
+const SESSION = 'onnxruntime, session'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const BUILT = join(ROOT, 'dist/src/cli/sconce.js')
+const PROGRAM = existsSync(BUILT) ? BUILT : join(ROOT, 'src/cli/sconce.ts')
+
+export const bench: Bench = {
+  question: 'How long does it take from nothing to the first answer of the sample model?',
+  against:
+    'a bare start of Node.js, and one that loads onnxruntime-node and opens the same model; one after the other in ' +
+    'turns, medians of the ratios within each round (lowest..highest)',
+  async run(options): Promise<Report> {
+    const store = await mkdtemp(join(tmpdir(), 'sconce-bench-'))
+    try {
+      await cp(FILES.digitsArchive.path, join(store, 'digits.mar'))
+      return await measureAll(store, options)
+    } finally {
+      await rm(store, { recursive: true })
+    }
+  },
+}
+
+async function measureAll(store: string, options: BenchOptions): Promise<Report> {
+  const ways: Readonly<Record<string, () => Promise<number>>> = {
+    [NODE]: () => timeProgram(['-e', '0']),
+    [SESSION]: () => timeProgram(['-e', openSession(DIGITS.file)], ROOT),
+    [SCONCE]: () => timeFirstAnswer(store),
+  }
+  const names = Object.keys(ways)
+  for (const way of Object.values(ways)) await way() // From then on the files are in memory, and compiled code is kept.
+  const measure = (name: string) => ways[name]?.() ?? Promise.reject(new Error(`No way ${name}`))
+  const rounds = await measureRounds({ ...options, title: 'start', names, rounds: ROUNDS, measure })
+  const own = (ms: number) => ms
+  const rows = names.map(name => [
+    name,
+    showNumber(median(pick(rounds, name, own))),
+    ...[NODE, SESSION].map(reference => showSpread(spread(ratios(rounds, [name, reference], own)))),
+    showRounds(rounds),
+  ])
+  const columns = ['what', 'ms', `x ${NODE}`, `x ${SESSION}`, 'rounds']
+  const notes = [
+    PROGRAM === BUILT ? 'From the built package.' : 'From source; npm run build first for the built package.',
+    ROUNDS_NOTE,
+  ]
+  const results = names.map(name => ({ name, ms: median(pick(rounds, name, own)) }))
+  return { tables: [{ title: 'Milliseconds from the start of the process', columns, rows }], notes, results }
+}
+
+const openSession = (file: string) =>
+  `require('onnxruntime-node').InferenceSession.create(${JSON.stringify(file)}).then(() => process.exit())`
+
+function timeProgram(args: readonly string[], cwd = tmpdir()): Promise<number> {
+  const startedAt = performance.now()
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`A reference ended with ${status}: ${stderr}`)
+  return Promise.resolve(performance.now() - startedAt)
+}
+
+async function timeFirstAnswer(store: string): Promise<number> {
+  const port = await freePort()
+  const args = ['start', '--model-store', store, '--models', 'digits.mar', '--ncs', '--log-level', 'error']
+  const addresses = ['--management-address', '--metrics-address'].flatMap(flag => [
+    flag,
+    'http://127.0.0.1:0',
+  ])
+  const grpc = ['--grpc-inference-port', '0', '--grpc-management-port', '0']
+  const own = ['--inference-address', `http://127.0.0.1:${port}`, '--default-workers-per-model', '1']
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, [PROGRAM, ...args, ...addresses, ...grpc, ...own], {
+    stdio: 'ignore',
+  })
+  const ended = once(child, 'exit')
+  try {
+    await firstAnswer(child, `http://127.0.0.1:${port}/predictions/digits`, startedAt)
+    return performance.now() - startedAt
+  } finally {
+    child.kill()
+    await ended
+  }
+}
+
+async function firstAnswer(child: ChildProcess, url: string, startedAt: number): Promise<void> {
+  while (performance.now() - startedAt < LATEST_MS && child.exitCode === null) {
+    const response = await fetch(url, { method: 'POST', body: DIGITS.body }).catch(() => undefined)
+    if (response?.ok === true) return void (await response.arrayBuffer())
+    if (response !== undefined) throw new Error(`The first answer was ${response.status}`)
+    await pause(POLL_MS) // It does not listen yet.
+  }
+  throw new Error('A server ended, or did not answer in time')
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  // Listening on TCP, the address is an object.
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
