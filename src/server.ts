@@ -13,7 +13,7 @@ import { openCaches } from './caches.ts'
 import type { Config } from './config/config.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
-import { makeEdges, type OpenAddresses } from './edges.ts'
+import type { EdgeParts, Edges, OpenAddresses } from './edges.ts'
 import { failure } from './errors.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
@@ -73,8 +73,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, logger } = options
   const { stopping, refuseWork } = stoppingAt(options.signal)
   const cpu = await planFor(config)
-
-  const { metrics, host, sampling, tracing, telemetry } = await startTelemetry(options)
+  const { metrics, sampling, tracing, telemetry, stopTelemetry } = await startTelemetry(options)
 
   // Domain and use cases.
   const workDir = await claimWorkDir()
@@ -95,16 +94,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const repository = new Repository({ registry, operations, ...stored })
   const settings = new RuntimeSettings({ registry, logger, levels: logger.levels, sampling })
   const parts = { predictor, registry, readiness, operations, repository, metrics, settings }
-  const edges = await makeEdges(options, parts)
+  let edges: Edges | undefined
 
   const end = async (): Promise<void> => {
     refuseWork() // Downloads and imports end, which edges would wait for, and no model comes any more.
-    await edges.close()
+    await edges?.close()
     await operations.registered()
     await snapshots?.stopping()
     await closeModels(registry, workers, logger)
-    host?.stop()
-    await tracing.stop()
+    await stopTelemetry()
     await rm(workDir, { recursive: true, force: true })
     await logger.flush()
   }
@@ -115,18 +113,31 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 
   try {
+    const loading = loadModels(config.models, operations)
+    loading.catch(() => {}) // It is awaited below, unless something else fails first.
+    edges = await loadEdges(options, parts)
     // Doors open once every model is registered, and before its workers are up: predictions wait in their queues.
-    const { registered, refused } = await loadModels(config.models, operations)
+    const { registered, refused } = await loading
     for (const { url, reason } of refused) logger.warn(`Failed to load model: ${url}`, { reason })
     stopping.throwIfAborted()
     const open = await edges.open()
     await snapshots?.started()
-    const settled = Promise.allSettled(registered.map(({ ready }) => ready)).then(() => {})
-    return { ...open, cpu: { ...cpu, isMeasured: areWorkersFree(config) }, registry, refused, settled, stop }
+    const plan = { ...cpu, isMeasured: areWorkersFree(config) }
+    return { ...open, cpu: plan, registry, refused, settled: settledAll(registered), stop }
   } catch (error) {
     await end()
     throw error
   }
+}
+
+async function settledAll(registered: readonly { readonly ready: Promise<unknown> }[]): Promise<void> {
+  await Promise.allSettled(registered.map(({ ready }) => ready))
+}
+
+/** Imported while models are read and workers start: it takes as long. */
+async function loadEdges(options: ServerOptions, parts: EdgeParts): Promise<Edges> {
+  const { makeEdges } = await import('./edges.ts')
+  return makeEdges(options, parts)
 }
 
 async function startTelemetry(options: ServerOptions) {
@@ -136,7 +147,11 @@ async function startTelemetry(options: ServerOptions) {
   const host = measureHost(config, metrics)
   const sampling = new TraceSampling({ isOn: exporter !== 'none', ratio })
   const tracing = await openTracing(options, sampling)
-  return { metrics, host, sampling, tracing, telemetry: new ModelTelemetry(metrics, logger) }
+  const stopTelemetry = async () => {
+    host?.stop()
+    await tracing.stop()
+  }
+  return { metrics, sampling, tracing, telemetry: new ModelTelemetry(metrics, logger), stopTelemetry }
 }
 
 /** What refuses work once the server stops, which it does by itself at this signal. */

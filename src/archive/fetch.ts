@@ -5,7 +5,7 @@
 import { Failure } from '../errors.ts'
 import { downloadFailure, type Download } from './download.ts'
 import { openFile } from './file-download.ts'
-import { openHttp, type Lookup } from './http-download.ts'
+import type { Lookup, openHttp } from './http-download.ts'
 import { PartialFile } from './partial-file.ts'
 import { admitUrl, archiveName, type Remote } from './url-rules.ts'
 
@@ -62,12 +62,18 @@ interface Context {
   readonly signal: AbortSignal
 }
 
+/** Loaded here and not above: Node.js's client for HTTP takes a while, and few servers need it. */
+async function openOverHttp(...args: Parameters<typeof openHttp>): Promise<Download> {
+  const { openHttp } = await import('./http-download.ts')
+  return openHttp(...args)
+}
+
 async function copy(remote: Remote, partial: PartialFile, { options, signal }: Context): Promise<void> {
   const { allowedUrls: patterns, lookup, maxBytes } = options
-  const download =
-    remote.url.protocol === 'file:'
-      ? await openFile(remote, patterns)
-      : await openHttp(remote, { patterns, signal, lookup })
+  const isFile = remote.url.protocol === 'file:'
+  const download = isFile
+    ? await openFile(remote, patterns)
+    : await openOverHttp(remote, { patterns, signal, lookup })
   try {
     const tooLarge = downloadFailure(remote, `It has more than ${maxBytes} bytes.`)
     if (download.total !== undefined && download.total > maxBytes) throw tooLarge

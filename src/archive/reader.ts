@@ -14,7 +14,6 @@ import { emptyModelConfig } from './model-config.ts'
 import { checkExternalData } from './onnx-external-data.ts'
 import { asRefusal, isSystemError, refusal } from './refusal.ts'
 import { modelNameFromFile } from './store.ts'
-import { untar } from './tarball.ts'
 import { isTorchFile, torchRefusal } from './torch-file.ts'
 import { Unpacking, unpackDefaults, type UnpackLimits } from './unpacking.ts'
 import { unzip } from './zip.ts'
@@ -146,7 +145,10 @@ function unpackerFor(file: string): Unpack | undefined {
   if (/\.(mar|zip)$/i.test(file))
     return (path, into) => unpackWith(unzip, { path, magic: ZIP, kind: 'zip' }, into)
   if (/\.(tar\.gz|tgz|model)$/i.test(file)) {
-    return (path, into) => unpackWith(untar, { path, magic: GZIP, kind: 'gzipped tar' }, into)
+    return async (path, into) => {
+      const { untar } = await import('./tarball.ts') // Few stores have any.
+      await unpackWith(untar, { path, magic: GZIP, kind: 'gzipped tar' }, into)
+    }
   }
   return undefined
 }

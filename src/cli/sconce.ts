@@ -1,9 +1,12 @@
 #!/usr/bin/env node
-import { archive } from './archive.ts'
-import { convert } from './convert.ts'
-import { models } from './models.ts'
-import { start } from './start.ts'
+import { useCompiledCode } from './compiled-code.ts'
 import { runCommand } from './run-command.ts'
-import { swapWeights } from './swap-weights.ts'
 
-await runCommand(process.argv.slice(2), [start, models, archive, convert, swapWeights])
+useCompiledCode()
+await runCommand(process.argv.slice(2), {
+  start: async () => (await import('./start.ts')).start,
+  models: async () => (await import('./models.ts')).models,
+  archive: async () => (await import('./archive.ts')).archive,
+  convert: async () => (await import('./convert.ts')).convert,
+  'swap-weights': async () => (await import('./swap-weights.ts')).swapWeights,
+})

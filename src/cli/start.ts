@@ -5,6 +5,7 @@ import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import { startServer, type Server } from '../server.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { announce } from './banner.ts'
+import { keepCompiledCode } from './compiled-code.ts'
 import { startInBackground, stopBackground } from './background.ts'
 import type { Command, CommandIo } from './command.ts'
 import { findHome, readVersion } from './home.ts'
@@ -74,6 +75,7 @@ async function serve(loaded: LoadedConfig, version: string, io: CommandIo): Prom
   // A signal during a slow load ends the server then and there.
   await Promise.race([server.settled, stopped])
   if (!stopping.signal.aborted) await announce({ server, version, config, logger, io })
+  keepCompiledCode()
   await stopped
   await server.stop()
   logger.info('Stopped')

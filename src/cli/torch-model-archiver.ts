@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { archive } from './archive.ts'
+import { useCompiledCode } from './compiled-code.ts'
 import { runCommand } from './run-command.ts'
 
-await runCommand(['archive', ...process.argv.slice(2)], [archive])
+useCompiledCode()
+await runCommand(['archive', ...process.argv.slice(2)], {
+  archive: async () => (await import('./archive.ts')).archive,
+})

@@ -1,6 +1,5 @@
 /** What the process that imports gets of the machine it runs on. */
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { cacheFolder } from '../cache-folder.ts'
 import { totalMemoryBytes, workerProgram } from '../pool/worker-program.ts'
 import type { ImportCacheOptions } from './cache.ts'
 import type { ConverterOptions } from './convert.ts'
@@ -29,7 +28,7 @@ export function importSurroundings(
   models: { readonly importCache: string | undefined; readonly importTimeoutMs: number },
 ): Pick<ImportCacheOptions, 'dir' | 'converter'> {
   return {
-    dir: models.importCache ?? defaultCacheDir(env, 'imports'),
+    dir: models.importCache ?? cacheFolder(env, 'imports'),
     converter: converterOptions(home, models.importTimeoutMs),
   }
 }
@@ -41,10 +40,5 @@ export function graphSurroundings(
   folder: string | undefined,
 ): Pick<GraphCacheOptions, 'dir' | 'readable' | 'limits'> {
   const { readable, ...limits } = converterOptions(home, GRAPH_TIME_LIMIT_MS)
-  return { dir: folder ?? defaultCacheDir(env, 'graphs'), readable, limits }
-}
-
-/** A folder in the user's cache folder: https://specifications.freedesktop.org/basedir-spec/latest/ */
-function defaultCacheDir(env: Env, name: 'imports' | 'graphs'): string {
-  return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'sconce', name)
+  return { dir: folder ?? cacheFolder(env, 'graphs'), readable, limits }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js'
 import { failure, toFailure, type Failure } from '../errors.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { Encoded } from './protobuf/message.ts'
 import { STATUS, toStatus, type CallStatus, type Wording } from './status.ts'
 
 /** What a method knows of the call it answers, beside the request. */
@@ -34,13 +35,13 @@ export interface CallRules {
 
 /** What the wrapped call needs of grpc-js, whichever kind of call it is. */
 type RawCall = Pick<
-  ServerUnaryCall<Buffer, Buffer>,
+  ServerUnaryCall<Buffer, Encoded>,
   'cancelled' | 'metadata' | 'getPeer' | 'getDeadline' | 'getPath'
 > & { once(event: 'cancelled', listener: () => void): unknown }
 
 /** A call that sends several messages. */
 interface Sending {
-  write(message: Buffer): boolean
+  write(message: Encoded): boolean
   once(event: 'drain', listener: () => void): unknown
   off(event: 'drain', listener: () => void): unknown
 }
@@ -120,7 +121,7 @@ function toHeaders(metadata: Metadata): Record<string, string> {
 /** Sends each of the messages when the client has room for it; ends early once nobody is there. */
 export async function sendEach(
   raw: Sending,
-  messages: AsyncIterable<Buffer>,
+  messages: AsyncIterable<Encoded>,
   { isGone, signal }: Call,
 ): Promise<void> {
   for await (const message of messages) {

@@ -9,7 +9,7 @@ import type {
   sendUnaryData,
 } from '@grpc/grpc-js'
 import { answerCall, sendEach, type Call, type CallRules } from './call.ts'
-import type { Message } from './protobuf/message.ts'
+import type { Encoded, Message } from './protobuf/message.ts'
 import { untilStopping } from './requests.ts'
 import { fullName, type Implementation, type Method, type Service } from './service.ts'
 import { STATUS, type CallStatus } from './status.ts'
@@ -45,10 +45,10 @@ export function toGrpcJs(
   { service, implementation, rules }: Served,
   surroundings: Surroundings,
 ): {
-  definition: Record<string, MethodDefinition<Buffer, Buffer>>
+  definition: Record<string, MethodDefinition<Buffer, Encoded>>
   handlers: Record<string, UntypedHandleCall>
 } {
-  const definition: Record<string, MethodDefinition<Buffer, Buffer>> = {}
+  const definition: Record<string, MethodDefinition<Buffer, Encoded>> = {}
   const handlers: Record<string, UntypedHandleCall> = {}
   for (const [name, method] of Object.entries(service.methods)) {
     const does = implementation[name]
@@ -59,8 +59,8 @@ export function toGrpcJs(
       responseStream: method.kind !== 'unary',
       requestDeserialize: asIs,
       requestSerialize: asIs,
-      responseDeserialize: asIs,
-      responseSerialize: asIs,
+      responseSerialize: writeLater,
+      responseDeserialize: serverOnly,
     }
     // What reads the request has the same type table as the method.
     handlers[name] = toHandler(method, does as Does, { ...surroundings, rules })
@@ -75,9 +75,19 @@ interface Around extends Surroundings {
 
 const asIs = (bytes: Buffer) => bytes
 
+/**
+ * grpc-js asks what this gives for its length, makes room for the message behind its frame's head, and has it copy itself
+ * there: so it is written where it is sent from. Another way to use it would fail at the first call.
+ */
+const writeLater = (message: Encoded) => message as unknown as Buffer
+
+function serverOnly(): never {
+  throw new Error('A server does not read answers')
+}
+
 function toHandler({ kind, request, response }: Method, does: Does, around: Around): UntypedHandleCall {
   const read = (bytes: Buffer) => request.decode(bytes)
-  const write = (value: unknown) => (response as Message<unknown>).encode(value)
+  const write = (value: unknown) => (response as Message<unknown>).prepare(value)
   if (kind === 'unary')
     return unaryHandler(async (bytes, call) => write(await does(read(bytes), call)), around)
   if (kind === 'answers') {
@@ -97,38 +107,38 @@ async function* mapEach<From, To>(all: AsyncIterable<From>, to: (one: From) => T
 }
 
 function unaryHandler(
-  does: (bytes: Buffer, call: Call) => Promise<Buffer>,
+  does: (bytes: Buffer, call: Call) => Promise<Encoded>,
   { rules, newMetadata }: Around,
 ): UntypedHandleCall {
-  return (raw: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {
+  return (raw: ServerUnaryCall<Buffer, Encoded>, callback: sendUnaryData<Encoded>) => {
     void respond(callback)
 
-    async function respond(send: sendUnaryData<Buffer>): Promise<void> {
-      let bytes: Buffer | undefined
+    async function respond(send: sendUnaryData<Encoded>): Promise<void> {
+      let answer: Encoded | undefined
       const status = await answerCall(raw, rules, async call => {
-        bytes = await does(raw.request, call)
+        answer = await does(raw.request, call)
       })
-      if (status.code === STATUS.ok) send(null, bytes)
+      if (status.code === STATUS.ok) send(null, answer)
       else send(withMetadata(status, newMetadata))
     }
   }
 }
 
 function answersHandler(
-  does: (bytes: Buffer, call: Call) => AsyncIterable<Buffer>,
+  does: (bytes: Buffer, call: Call) => AsyncIterable<Encoded>,
   { rules, newMetadata }: Around,
 ): UntypedHandleCall {
-  return (raw: ServerWritableStream<Buffer, Buffer>) => {
+  return (raw: ServerWritableStream<Buffer, Encoded>) => {
     const answering = answerCall(raw, rules, call => sendEach(raw, does(raw.request, call), call))
     void answering.then(status => endStream(raw, status, newMetadata))
   }
 }
 
 function bothHandler(
-  does: (all: AsyncIterable<Buffer>, call: Call) => AsyncIterable<Buffer>,
+  does: (all: AsyncIterable<Buffer>, call: Call) => AsyncIterable<Encoded>,
   { rules, newMetadata, stopping }: Around,
 ): UntypedHandleCall {
-  return (raw: ServerDuplexStream<Buffer, Buffer>) => {
+  return (raw: ServerDuplexStream<Buffer, Encoded>) => {
     // grpc-js types what it reads as unknown; the definition above says that it is bytes.
     const requests: AsyncIterable<Buffer> = raw.iterator({ destroyOnReturn: false })
     const answering = answerCall(raw, rules, async call => {
@@ -141,7 +151,7 @@ function bothHandler(
 }
 
 function endStream(
-  raw: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
+  raw: ServerWritableStream<Buffer, Encoded> | ServerDuplexStream<Buffer, Encoded>,
   status: CallStatus,
   newMetadata: NewMetadata,
 ): void {

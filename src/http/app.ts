@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyError,
@@ -65,6 +65,9 @@ export const UNTYPED = 'application/vnd.sconce.untyped'
 /** What Fastify takes for a media type; TorchServe takes any text. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/
 
+/** nginx's word for a client that left before its answer: only the log has it. */
+const CLIENT_LEFT = 499
+
 const UNCACHED = {
   pragma: 'no-cache',
   'cache-control': 'no-cache; no-store, must-revalidate, private',
@@ -86,6 +89,7 @@ export function createApp(options: AppOptions): App {
     return503OnClosing: false, // What came before the door closed is served.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_CHARS },
     ...nodeOptions(options),
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     clientErrorHandler: (error, socket) => refuseBrokenHttp(error, socket),
     frameworkErrors: (error, request, reply) => {
       app.openRequests.note(request.raw, reply)
@@ -127,8 +131,10 @@ export function createApp(options: AppOptions): App {
   return app
 }
 
-/** nginx's word for a client that left before its answer: only the log has it. */
-const CLIENT_LEFT = 499
+/** No route has a schema for Fastify, so that what would compile them is not loaded. */
+function noSchemas(): never {
+  throw new Error('A route has a schema, and there is nothing here that compiles it.')
+}
 
 /** What Node.js's own server is told. */
 function nodeOptions({ tls, limits }: AppOptions) {
@@ -258,7 +264,7 @@ function refuseBrokenHttp({ code }: NodeJS.ErrnoException, socket: Socket): void
   const { http, type, message } = failure(isLate ? 'REQUEST_TOO_SLOW' : 'INVALID_HTTP')
   const body = `${JSON.stringify({ code: http, type, message }, null, 2)}\n`
   const head = [
-    `HTTP/1.1 ${http} ${STATUS_CODES[http]}`,
+    `HTTP/1.1 ${http} ${isLate ? 'Request Timeout' : 'Bad Request'}`,
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',

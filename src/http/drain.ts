@@ -12,9 +12,9 @@ export function drainOnClose(app: FastifyInstance, open: OpenRequests, draining?
   const cut = () => {
     if (closing && open.all.size === 0) app.server.closeAllConnections()
   }
+  open.onGone = cut
   app.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
     if (draining?.aborted === true) response.shouldKeepAlive = false
-    response.once('close', cut)
   })
   app.addHook('preClose', done => {
     closing = true

@@ -24,6 +24,8 @@ export class OpenRequests {
   readonly #maxRequestSize: number
   /** Told of each request that was read, once it is over. */
   onOver: (request: Required<OpenRequest>) => void = () => {}
+  /** Told when there is one request less. */
+  onGone: () => void = () => {}
 
   constructor(app: FastifyInstance, budget: ByteBudget, maxRequestSize: number) {
     this.#budget = budget
@@ -89,6 +91,7 @@ export class OpenRequests {
     if (open === undefined) return
     this.#budget.giveBack(open.held)
     if (isNoted(open)) this.onOver(open)
+    this.onGone()
   }
 }
 

@@ -27,7 +27,7 @@ export interface BatchResult {
 
 /**
  * The server's end of one worker, in verbs. Each promise rejects with `WorkerEnded` once the worker is gone. One batch
- * runs at a time; what is sent meanwhile waits in the worker, in its order.
+ * runs at a time; one more may be sent meanwhile, and waits in the worker.
  */
 export interface WorkerPort {
   /** The operating system's process id; undefined where the worker has no process of its own. */

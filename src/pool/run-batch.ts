@@ -67,14 +67,16 @@ export interface BatchOptions {
 
 /** Runs one batch and settles each of its jobs, or gives it back; false once the worker is gone. Never throws. */
 export async function runBatch(batch: Batch<Job, Outcome>, options: BatchOptions): Promise<boolean> {
-  const runs = groupByVerb(batch.entries).map(async jobs => {
+  let isWell = true
+  // One after the other: a worker has at most two runs at a time, its own batch's and that of the next one.
+  for (const jobs of groupByVerb(batch.entries)) {
     const items = jobs.map(job => job.item.item)
     const ran = await options.runner.run(jobs[0]?.item.verb ?? 'predict', items)
     if (ran.ok) settle(jobs, ran, batch.cutBy, options)
     else bury({ entries: jobs, cutBy: batch.cutBy }, ran, options)
-    return ran.ok
-  })
-  return (await Promise.all(runs)).every(isAlive => isAlive)
+    isWell &&= ran.ok
+  }
+  return isWell
 }
 
 function settle(

@@ -1,4 +1,7 @@
-import pretty from 'pino-pretty'
+import { createRequire } from 'node:module'
+import type * as Pretty from 'pino-pretty'
+
+const require = createRequire(import.meta.url)
 
 /** Control characters, line and paragraph separators, and what reorders text on a screen. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
@@ -10,7 +13,10 @@ const HIDDEN = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'err', 'cause
  * among them, are shown as `\x1b`.
  */
 export function prettyLine(colours: boolean): (line: string) => string {
-  const format = pretty.prettyFactory({
+  // Loaded here and not above: a server that logs JSON does without it.
+  // What a package is stands in its types.
+  const { prettyFactory } = require('pino-pretty') as typeof Pretty
+  const format = prettyFactory({
     colorize: colours,
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,hostname',

@@ -70,7 +70,11 @@ export async function startCliServer(
   options: CliOptions = {},
 ): Promise<CliServer> {
   const cli = new Cli(['start', '--model-store', store, '--models', 'all', ...onFreePorts, ...flags], options)
-  const { addresses } = await cli.logged('Sconce is up')
+  const { addresses } = await cli.logged('Sconce is up').catch(async (error: unknown) => {
+    cli.signal('SIGKILL') // Nobody else knows of it.
+    await cli.ended
+    throw error
+  })
   // What the banner of this very version says.
   return { cli, ...(addresses as { inference: string; management: string; metrics: string }) }
 }

@@ -46,6 +46,7 @@ export async function makePool({ batchSize = 4, load, run = () => echo, ...optio
   folders.push(order.dir)
   const ports: InlinePort[] = []
   const steps: string[] = []
+  const most = { runs: 0 }
   const batches: BatchReport[] = []
   const deaths: DeathReport[] = []
   const discarded: string[] = []
@@ -64,7 +65,7 @@ export async function makePool({ batchSize = 4, load, run = () => echo, ...optio
         return { loaded: { graph: undefined, loadMs: 1 }, run: run(nth) }
       })
       ports.push(port)
-      return { port, order }
+      return { port: counted(port, count => (most.runs = Math.max(most.runs, count))), order }
     },
     observer: {
       onLoaded: () => {},
@@ -85,5 +86,22 @@ export async function makePool({ batchSize = 4, load, run = () => echo, ...optio
       return Buffer.from(outcome.answer.body).toString()
     })
   }
-  return { pool, queue, ports, steps, batches, deaths, discarded, ask }
+  return { pool, queue, ports, steps, batches, deaths, discarded, most, ask }
+}
+
+/** The same port; tells how many runs it has. */
+function counted(port: InlinePort, tell: (count: number) => void): WorkerPort {
+  let count = 0
+  return {
+    pid: undefined,
+    ended: port.ended,
+    load: order => port.load(order),
+    run: (verb, items) => {
+      tell(++count)
+      return port.run(verb, items).finally(() => count--)
+    },
+    memoryBytes: () => port.memoryBytes(),
+    stop: () => port.stop(),
+    kill: reason => port.kill(reason),
+  }
 }

@@ -18,6 +18,12 @@ export type Read<M> = M extends { decode(bytes: Buffer): infer Out } ? Out : nev
 /** A message as it is written: fields may be left out. */
 export type Written<M> = M extends { encode(value: infer In): Buffer } ? In : never
 
+/** A message that knows how long it will be. */
+export interface Encoded {
+  readonly byteLength: number
+  copy(target: Buffer, at: number): void
+}
+
 /** A message of a .proto file as a table of its fields: reads, writes and describes itself. */
 export class Message<In = never, Out = unknown> implements Codec<In, Out> {
   readonly name: string
@@ -52,9 +58,18 @@ export class Message<In = never, Out = unknown> implements Codec<In, Out> {
   }
 
   encode(value: In): Buffer {
-    const writer = new Writer(this.size(value))
-    this.#write(writer, value)
-    return writer.bytes
+    const encoded = this.prepare(value)
+    const bytes = Buffer.allocUnsafe(encoded.byteLength)
+    encoded.copy(bytes, 0)
+    return bytes
+  }
+
+  /** A message that is written when there is a place for it: a large one is not copied once more. */
+  prepare(value: In): Encoded {
+    return {
+      byteLength: this.size(value),
+      copy: (target, at) => this.#write(new Writer(target, at), value),
+    }
   }
 
   begin(): unknown[] {

@@ -1,31 +1,32 @@
-/** Writes protobuf's bytes into a buffer of exactly the size that was counted before. */
+/** Writes protobuf's bytes into a buffer that has room for the size that was counted before. */
 export class Writer {
-  readonly bytes: Buffer
-  #at = 0
+  readonly #bytes: Buffer
+  #at: number
 
-  constructor(size: number) {
-    this.bytes = Buffer.allocUnsafe(size)
+  constructor(bytes: Buffer, at: number) {
+    this.#bytes = bytes
+    this.#at = at
   }
 
   /** An unsigned number of up to 32 bits. */
   varint32(value: number): void {
     let left = value
     while (left > 0x7f) {
-      this.bytes[this.#at++] = (left & 0x7f) | 0x80
+      this.#bytes[this.#at++] = (left & 0x7f) | 0x80
       left >>>= 7
     }
-    this.bytes[this.#at++] = left
+    this.#bytes[this.#at++] = left
   }
 
   /** A number of up to 64 bits by its halves, each unsigned; a negative one in two's complement. */
   varint64(low: number, high: number): void {
     let [lower, upper] = [low, high]
     while (upper !== 0 || lower > 0x7f) {
-      this.bytes[this.#at++] = (lower & 0x7f) | 0x80
+      this.#bytes[this.#at++] = (lower & 0x7f) | 0x80
       lower = ((lower >>> 7) | (upper << 25)) >>> 0
       upper >>>= 7
     }
-    this.bytes[this.#at++] = lower
+    this.#bytes[this.#at++] = lower
   }
 
   tag(number: number, wire: number): void {
@@ -33,20 +34,20 @@ export class Writer {
   }
 
   copy(bytes: Uint8Array): void {
-    this.bytes.set(bytes, this.#at)
+    this.#bytes.set(bytes, this.#at)
     this.#at += bytes.length
   }
 
   text(text: string): void {
-    this.#at += this.bytes.write(text, this.#at)
+    this.#at += this.#bytes.write(text, this.#at)
   }
 
   float(value: number): void {
-    this.#at = this.bytes.writeFloatLE(value, this.#at)
+    this.#at = this.#bytes.writeFloatLE(value, this.#at)
   }
 
   double(value: number): void {
-    this.#at = this.bytes.writeDoubleLE(value, this.#at)
+    this.#at = this.#bytes.writeDoubleLE(value, this.#at)
   }
 }
 

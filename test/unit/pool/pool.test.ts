@@ -59,6 +59,22 @@ test('a handler gets requests of one verb at a time', async () => {
   expect(seen).toEqual(['predict request a,request c', 'explain request b'])
 })
 
+test('a worker has two runs at most, whatever the verbs of what it is given', async () => {
+  const { pool, most, ask } = await makePool({
+    batchSize: 4,
+    run: () => async (verb, items) => {
+      await new Promise(resolve => setImmediate(resolve)) // As a worker of its own, it takes a turn.
+      return echo(verb, items)
+    },
+  })
+  await pool.scale(1).ready
+  await ask('warm')
+  const verbs = ['predict', 'explain', 'describe', 'infer'] as const
+  const answers = Array.from({ length: 60 }, (_, index) => ask(String(index), verbs[index % 4]))
+  expect(await Promise.all(answers)).toHaveLength(60)
+  expect(most.runs).toBe(2)
+})
+
 describe('a worker that does not come up', () => {
   const refuse = () => Promise.reject(new Error('no vocabulary'))
 
