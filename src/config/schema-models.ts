@@ -91,7 +91,10 @@ export const workers = {
   ),
   worker_memory_limit_mb: whole(0, 2 ** 31 - 1)
     .prefault('0')
-    .describe('A worker that holds more memory is ended and replaced; 0: at four fifths of what there is.'),
+    .describe(
+      'Megabytes. A worker that holds more is ended and replaced, one that comes near between two batches; 0: four ' +
+        'fifths of the memory.',
+    ),
   debug: Flag.prefault('false').describe(
     "One worker for each model, in the server's own process and without time limits: for a debugger.",
   ),

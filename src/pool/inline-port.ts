@@ -12,6 +12,7 @@ export interface InlineHost {
  * while it computes, and a native fault in it is the server's.
  */
 export class InlinePort implements WorkerPort {
+  readonly outgrown = undefined
   readonly pid = undefined
   readonly ended: Promise<WorkerEnded>
   readonly #open: (order: LoadOrder) => Promise<InlineHost>

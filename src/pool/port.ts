@@ -37,6 +37,11 @@ export interface WorkerPort {
   /** Opens the session and loads the handler. Rejects with `LoadFailed` where they refuse. */
   load(order: LoadOrder): Promise<Loaded>
   run(verb: Verb, items: readonly Item[]): Promise<BatchResult>
+  /**
+   * Why it should be replaced as soon as it has nothing to do, because it holds ever more memory; completes the sentence
+   * "The worker ...". Undefined: it should not.
+   */
+  readonly outgrown: string | undefined
   /** Resident memory in bytes, where it is known. */
   memoryBytes(): number | undefined
   /** Asks the worker to end; what runs is finished first. */

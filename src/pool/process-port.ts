@@ -26,6 +26,8 @@ export interface ProcessPortOptions {
 }
 
 const MEMORY_CHECK_MS = 500
+/** Of the memory between what it held when it was ready and its limit; with more it is replaced between two batches. */
+const OUTGROWN_SHARE = 0.7
 /** What a frame may have beside the bodies of a batch's answers: heads, log lines, what a model is. */
 const FRAME_ROOM_BYTES = 16 * 2 ** 20
 /** How long a worker may live without its connection; one that ends closes it just before. */
@@ -61,6 +63,9 @@ export class ProcessPort implements WorkerPort {
   #killReason: string | undefined
   #lastWords = ''
   #gone: WorkerEnded | undefined
+  /** What it held when it was ready. */
+  #loadedBytes: number | undefined
+  #outgrown: string | undefined
 
   constructor(options: ProcessPortOptions) {
     this.#options = options
@@ -106,6 +111,10 @@ export class ProcessPort implements WorkerPort {
       this.#reader.maxBytes = FRAME_ROOM_BYTES + largest * this.#maxAnswerBytes
       this.#send({ type: 'run', batch, verb, items })
     })
+  }
+
+  get outgrown(): string | undefined {
+    return this.#outgrown
   }
 
   memoryBytes(): number | undefined {
@@ -162,6 +171,7 @@ export class ProcessPort implements WorkerPort {
   #take(message: FromWorker): void {
     switch (message.type) {
       case 'loaded':
+        this.#loadedBytes = this.memoryBytes()
         return this.#loading?.resolve(message)
       case 'load-failed':
         return this.#loading?.reject(new LoadFailed(message.message, message.detail, message.outOfMemory))
@@ -196,10 +206,11 @@ export class ProcessPort implements WorkerPort {
   #checkMemory(): void {
     const bytes = this.memoryBytes() ?? 0
     const limit = this.#options.memoryLimitBytes
-    if (bytes > limit)
-      this.kill(
-        `held ${toMegabytes(bytes)} MB of memory; its limit (worker_memory_limit_mb) is ${toMegabytes(limit)} MB`,
-      )
+    const held = `held ${toMegabytes(bytes)} MB of memory; its limit (worker_memory_limit_mb) is ${toMegabytes(limit)} MB`
+    if (bytes > limit) this.kill(held)
+    // A large model is no leak: what counts is what came since.
+    const loaded = this.#loadedBytes ?? Infinity
+    if (bytes > loaded + (limit - loaded) * OUTGROWN_SHARE) this.#outgrown ??= held
   }
 
   #reasonOf(code: number | null, signal: NodeJS.Signals | null): WorkerEnded {

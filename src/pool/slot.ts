@@ -12,7 +12,7 @@ const steps = {
   starting: ['ready', 'waiting', 'failed', 'stopped'],
   ready: ['draining', 'waiting', 'failed', 'stopped'],
   waiting: ['starting', 'stopped'],
-  draining: ['stopped'],
+  draining: ['waiting', 'failed', 'stopped'],
   failed: ['stopped'],
   stopped: [],
 } as const satisfies Record<string, readonly string[]>
@@ -62,6 +62,8 @@ export class Slot {
   /** The model or its handler did not load, which no further try is likely to change. */
   #isRefused = false
   #port: WorkerPort | undefined
+  /** Its worker ends because it has outgrown its memory, and another one comes. */
+  #isRenewing = false
   #firstLoad = Promise.withResolvers<Loaded>()
 
   constructor(options: SlotOptions) {
@@ -78,6 +80,7 @@ export class Slot {
 
   /** Whether its worker serves or may be expected to: not where the model itself was refused when it last loaded. */
   get isHopeful(): boolean {
+    if (this.#state === 'draining') return this.#isRenewing
     return !this.#isRefused && (['starting', 'ready', 'waiting'] as SlotState[]).includes(this.#state)
   }
 
@@ -173,7 +176,7 @@ export class Slot {
     }
   }
 
-  /** Pulls and runs batches until it is asked to stop; throws why the worker ended. */
+  /** Pulls and runs batches until it is asked to stop or has outgrown its memory; throws why the worker ended. */
   async #serve(): Promise<void> {
     const port = this.#port
     if (port === undefined) throw new Error('A slot serves only after it started.')
@@ -190,11 +193,14 @@ export class Slot {
     this.#stopping.signal.removeEventListener('abort', onStop)
     if (!isWell) await watch
     if (died !== undefined) throw died
-    this.#to('draining')
+    const outgrown = this.#stopping.signal.aborted ? undefined : port.outgrown
+    this.#isRenewing = outgrown !== undefined
+    this.#to('draining', outgrown)
     port.stop()
     const timer = killAfter(kill(port), STOP_GRACE_MS, 'did not end within')
     await watch
     clearTimeout(timer)
+    if (outgrown !== undefined) throw new WorkerEnded(outgrown)
   }
 
   /** Runs batches until `stop`; false where the worker failed. One batch runs, and one may wait in the worker. */
@@ -209,8 +215,8 @@ export class Slot {
         if (batch.entries.length === 0) break
         const outcome = await runBatch(batch, { worker: this.id, runner, queue, mayRetry, observer })
         runner.held -= 1
-        if (outcome) continue
-        isWell = false
+        if (outcome && port.outgrown === undefined) continue
+        isWell &&= outcome
         stop.abort()
       }
     }

@@ -4,7 +4,7 @@ import { ServerProcess } from './server-process.ts'
 import { archiveOf, makeStressStore } from './store.ts'
 
 /** What the collector has only put off would look like growth: in a small heap it cannot put off much. */
-const SMALL_HEAP = ['--max-old-space-size=48', '--max-semi-space-size=2']
+export const SMALL_HEAP = ['--max-old-space-size=48', '--max-semi-space-size=2']
 
 export interface MemoryReport {
   readonly rounds: number

@@ -14,6 +14,7 @@ const ERROR_LEVEL = 50
 export class ServerProcess {
   readonly inference: string
   readonly management: string
+  readonly metrics: string
   /** Lines of its log that are errors. */
   readonly errors: readonly string[]
   readonly #child: ChildProcess
@@ -24,6 +25,7 @@ export class ServerProcess {
     this.#tmpdir = tmpdir
     this.inference = addresses.inference
     this.management = addresses.management
+    this.metrics = addresses.metrics
     this.errors = errors
   }
 
@@ -103,6 +105,7 @@ export class ServerProcess {
 interface Addresses {
   readonly inference: string
   readonly management: string
+  readonly metrics: string
 }
 
 interface LogLine {

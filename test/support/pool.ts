@@ -94,6 +94,7 @@ function counted(port: InlinePort, tell: (count: number) => void): WorkerPort {
   let count = 0
   return {
     pid: undefined,
+    outgrown: undefined,
     ended: port.ended,
     load: order => port.load(order),
     run: (verb, items) => {
