@@ -7,7 +7,7 @@ import type { ApiKind } from './description.ts'
 import { listen, type Binding } from './listen.ts'
 import { sendCompact } from './kserve-errors.ts'
 import { addDocsPage } from './openapi/page.ts'
-import { describeServer, type ServedDoor } from './openapi/server-document.ts'
+import type { ServedDoor } from './openapi/server-document.ts'
 import { isLocal } from './origin.ts'
 import type { TlsKeys } from './tls.ts'
 
@@ -83,7 +83,9 @@ export class Doors {
     const [first] = apis
     if (first === undefined) return
     access.addOpen(app, first, open => {
-      const answer = (_request: FastifyRequest, reply: FastifyReply) => {
+      const answer = async (_request: FastifyRequest, reply: FastifyReply) => {
+        // Loaded when somebody asks: a start does without.
+        const { describeServer } = await import('./openapi/server-document.ts')
         const doors = this.#served(bound)
         const here = doors.find(({ apis: behind }) => behind.includes(first))
         assert(here, 'an address that answers is one of the bound ones')

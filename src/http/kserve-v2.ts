@@ -11,7 +11,6 @@ import type { App } from './app.ts'
 import { inferOverHttp, type InferOptions } from './infer.ts'
 import { addKserveScope, sendCompact } from './kserve-errors.ts'
 import { predictOverHttp } from './kserve-v1.ts'
-import { describeModelApi } from './openapi/model-document.ts'
 
 export interface OpenInferenceRoutes extends InferOptions {
   readonly predictor: Predictor
@@ -103,7 +102,9 @@ function addModelRoutes(scope: App, base: string, options: OpenInferenceRoutes):
   get(scope, `${base}/config`, (reply, request) =>
     sendCompact(reply, modelConfig(registry, of(request).model, of(request).version)),
   )
-  get(scope, `${base}/openapi.json`, (reply, request) => {
+  get(scope, `${base}/openapi.json`, async (reply, request) => {
+    // Loaded when somebody asks: a start does without.
+    const { describeModelApi } = await import('./openapi/model-document.ts')
     const { model: name, version } = of(request)
     const { isKeyNeeded } = options
     const model = findModel(registry, name, version)
