@@ -1,18 +1,15 @@
-import { z } from 'zod'
-import { ImageOptions, readSection } from './image-options.ts'
+import { IMAGE_RULES, type ImageOptions } from './image-options.ts'
+import { oneOf, readSection, wholeFrom } from './section.ts'
 
-const TopK = z.int().min(1)
+const TOP_K = wholeFrom(1)
 
-const Section = z.strictObject({
-  ...ImageOptions.shape,
-  top_k: TopK.optional().describe(
-    'How many classes an answer has; never more than there are. 5 if not given.',
-  ),
-  apply: z
-    .enum(['softmax', 'none'])
-    .default('softmax')
-    .describe('`none` where the graph ends in a softmax itself.'),
-})
+const RULES = {
+  ...IMAGE_RULES,
+  /** How many classes an answer has; never more than there are. 5 if not given. */
+  top_k: TOP_K,
+  /** `none` where the graph ends in a softmax itself. */
+  apply: oneOf('softmax', 'none'),
+}
 
 export interface ClassifierOptions {
   readonly topK: number
@@ -26,13 +23,8 @@ export interface ClassifierOptions {
 export function readClassifierOptions(
   config: Readonly<Record<string, unknown>>,
 ): ClassifierOptions & { readonly images: ImageOptions } {
-  const {
-    top_k: inner,
-    apply,
-    ...images
-  } = readSection(Section, 'image_classifier', config['image_classifier'])
-  const { top_k: outer } = readSection(z.object({ top_k: TopK.optional() }), 'model-config', {
-    top_k: config['top_k'],
-  })
+  const section = readSection(RULES, 'image_classifier', config['image_classifier'])
+  const { top_k: inner, apply = 'softmax', ...images } = section
+  const { top_k: outer } = readSection({ top_k: TOP_K }, 'model-config', { top_k: config['top_k'] })
   return { topK: inner ?? outer ?? 5, apply, images }
 }

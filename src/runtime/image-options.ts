@@ -1,32 +1,38 @@
 /** What model-config.yaml may say about images, and what follows from it and the graph. */
-import { z } from 'zod'
 import { failure } from '../errors.ts'
 import { showInfo } from './check-inputs.ts'
 import { makeTables } from './pixel-tensor.ts'
 import type { Layout, Normalisation, PixelTables, PixelType } from './pixel-tensor.ts'
 import type { Size } from './resample.ts'
+import { isWhole, numbers, oneOf, positive, positives, type Rule, type SectionOf } from './section.ts'
 import type { GraphInfo, TensorInfo } from './tensor.ts'
 
-const Side = z.int().min(1).max(16_384)
-const Sides = z.union([Side, z.tuple([Side, Side])], 'expected a number of pixels or [height, width]')
+const MAX_SIDE = 16_384
+const isSide = (value: unknown) => isWhole(value, 1, MAX_SIDE)
 
-export const ImageOptions = z.strictObject({
-  resize: Sides.optional().describe('The shorter side after resizing, or [height, width] for both.'),
-  crop: Sides.optional().describe('What is cut out of the middle: a side, or [height, width].'),
-  mean: z.array(z.number()).optional().describe('Subtracted after scaling, one number per channel.'),
-  std: z.array(z.number().positive()).optional().describe('Divided by after that, one number per channel.'),
-  scale: z
-    .number()
-    .positive()
-    .optional()
-    .describe('Samples of 0 to 255 are multiplied by it; 1/255 if not given.'),
-  layout: z.enum(['NCHW', 'NHWC']).optional().describe('Where the graph does not tell.'),
-  channels: z
-    .union([z.literal(1), z.literal(3)])
-    .optional()
-    .describe('Where the graph does not tell.'),
-})
-export type ImageOptions = z.infer<typeof ImageOptions>
+const SIDES: Rule<number | readonly [number, number]> = {
+  expected: `a number of pixels or [height, width], each from 1 to ${MAX_SIDE}`,
+  accepts: (value): value is number | [number, number] =>
+    isSide(value) || (Array.isArray(value) && value.length === 2 && value.every(isSide)),
+}
+
+export const IMAGE_RULES = {
+  /** The shorter side after resizing, or both. */
+  resize: SIDES,
+  /** What is cut out of the middle: a side, or both. */
+  crop: SIDES,
+  /** Subtracted after scaling, one number per channel. */
+  mean: numbers,
+  /** Divided by after that, one number per channel. */
+  std: positives,
+  /** Samples of 0 to 255 are multiplied by it; 1/255 if not given. */
+  scale: positive,
+  /** Where the graph does not tell. */
+  layout: oneOf('NCHW', 'NHWC'),
+  /** Where the graph does not tell. */
+  channels: oneOf(1, 3),
+}
+export type ImageOptions = SectionOf<typeof IMAGE_RULES>
 
 /** How an image becomes the input of a graph. */
 export interface ImagePlan {
@@ -40,16 +46,6 @@ export interface ImagePlan {
 }
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], resize: 256, crop: 224 }
-
-/** A section of model-config.yaml by its schema. INVALID_MODEL that names the keys which do not fit. */
-export function readSection<T>(schema: z.ZodType<T>, section: string, value: unknown): T {
-  const result = schema.safeParse(value ?? {})
-  if (result.success) return result.data
-  const problems = result.error.issues.map(
-    ({ path, message }) => `${[section, ...path].join('.')}: ${message}`,
-  )
-  throw failure('INVALID_MODEL', `model-config.yaml: ${problems.join('; ')}`)
-}
 
 /**
  * The plan for a graph with one image input. Sizes, channels and layout come from the graph; three channels default to

@@ -98,7 +98,7 @@ test.each([
     { image_classifier: { resize: 'big' } },
     'image_classifier.resize: expected a number of pixels or [height, width]',
   ],
-  [{ image_classifier: { std: [0, 1, 1] } }, 'image_classifier.std.0: '],
+  [{ image_classifier: { std: [0, 1, 1] } }, 'image_classifier.std: expected a list of numbers above 0'],
   [{ image_classifier: { reszie: 1 } }, 'reszie'],
   [{ image_classifier: [] }, 'image_classifier: '],
   [{ top_k: 0 }, 'top_k: '],
