@@ -65,18 +65,35 @@ export interface BatchOptions {
   readonly observer: BatchObserver
 }
 
-/** Runs one batch and settles each of its jobs, or gives it back; false once the worker is gone. Never throws. */
-export async function runBatch(batch: Batch<Job, Outcome>, options: BatchOptions): Promise<boolean> {
-  let isWell = true
-  // One after the other: a worker has at most two runs at a time, its own batch's and that of the next one.
+/** What a run has shown of its worker, and its jobs, which are settled by whoever has handed the worker its next batch. */
+export interface Finished {
+  /** False once the worker is gone. */
+  readonly isWell: boolean
+  /** Settles each job, or gives it back. To be called once. */
+  settle(): void
+}
+
+/** Runs one batch, the jobs of one verb after those of another. Never throws. */
+export async function runBatch(batch: Batch<Job, Outcome>, options: BatchOptions): Promise<Finished> {
+  let last: Finished = NOTHING_RAN
   for (const jobs of groupByVerb(batch.entries)) {
-    const items = jobs.map(job => job.item.item)
-    const ran = await options.runner.run(jobs[0]?.item.verb ?? 'predict', items)
-    if (ran.ok) settle(jobs, ran, batch.cutBy, options)
-    else bury({ entries: jobs, cutBy: batch.cutBy }, ran, options)
-    isWell &&= ran.ok
+    last.settle()
+    const wasWell = last.isWell
+    const { isWell, settle: settleGroup } = await runGroup(jobs, batch.cutBy, options)
+    last = { isWell: wasWell && isWell, settle: settleGroup }
   }
-  return isWell
+  return last
+}
+
+const NOTHING_RAN: Finished = { isWell: true, settle: () => {} }
+
+async function runGroup(jobs: readonly JobEntry[], cutBy: CutBy, options: BatchOptions): Promise<Finished> {
+  const items = jobs.map(job => job.item.item)
+  const ran = await options.runner.run(jobs[0]?.item.verb ?? 'predict', items)
+  return {
+    isWell: ran.ok,
+    settle: () => (ran.ok ? settle(jobs, ran, cutBy, options) : bury({ entries: jobs, cutBy }, ran, options)),
+  }
 }
 
 function settle(

@@ -210,14 +210,17 @@ export class Slot {
     const runner = new Runner(port, { responseTimeoutMs, mayRunAhead })
     let isWell = true
     const pull = async () => {
-      while (!stop.signal.aborted) {
-        const batch = await queue.next(stop.signal, runner)
+      let next = queue.next(stop.signal, runner)
+      for (;;) {
+        const batch = await next
         if (batch.entries.length === 0) break
-        const outcome = await runBatch(batch, { worker: this.id, runner, queue, mayRetry, observer })
+        const finished = await runBatch(batch, { worker: this.id, runner, queue, mayRetry, observer })
         runner.held -= 1
-        if (outcome && port.outgrown === undefined) continue
-        isWell &&= outcome
-        stop.abort()
+        isWell &&= finished.isWell
+        if (!finished.isWell || port.outgrown !== undefined) stop.abort()
+        // The worker gets its next batch before anybody is answered: it computes while answers are written.
+        next = queue.next(stop.signal, runner)
+        finished.settle()
       }
     }
     const leave = queue.join()
