@@ -79,8 +79,8 @@ export async function runBatch(batch: Batch<Job, Outcome>, options: BatchOptions
   for (const jobs of groupByVerb(batch.entries)) {
     last.settle()
     const wasWell = last.isWell
-    const { isWell, settle: settleGroup } = await runGroup(jobs, batch.cutBy, options)
-    last = { isWell: wasWell && isWell, settle: settleGroup }
+    const next = await runGroup(jobs, batch.cutBy, options)
+    last = wasWell ? next : { isWell: false, settle: () => next.settle() }
   }
   return last
 }
