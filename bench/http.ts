@@ -68,7 +68,7 @@ const COLUMNS = ['served', 'in flight', ...figureColumns(FIGURES)]
 const NOTES = [
   'cpu is processor time per request in microseconds (the same number of milliseconds per 1,000 requests), of the ' +
     'server and its workers; server and workers are its two parts. x is the ratio to echo, median (lowest..highest).',
-  'fraud runs one request at a time per worker (the default); fraud_batched runs up to 32 that wait together.',
+  'fraud has no batch size of its own, so batches form up to what was measured to pay; fraud_batched names 32.',
   'client is what the load generator, one process beside the servers, used of a core: near 1.0 it is what limits the ' +
     'requests/s of its row, and only cpu can be compared.',
   ROUNDS_NOTE,
