@@ -94,7 +94,7 @@ describe('a client that sends', () => {
 
   test('a deadline beyond all timers has none in practice', async () => {
     const server = await start()
-    const call = await server.open({ 'grpc-timeout': '99999999H' })
+    const call = await server.open({ 'grpc-timeout': '2592000S' })
     call.end(request(10))
     expect(await statusOf(call)).toBe('0')
   })
