@@ -174,7 +174,7 @@ describe('a process', () => {
     })
     const { message } = await new ProcessPort(options('/')).ended
     expect(message).toBe('could not be started: spawn /no/such/node ENOENT')
-    const next = openSync('/dev/null') // It gets the number that has become free.
+    const next = openSync('/dev/null', 'r') // It gets the number that has become free.
     await closed
     closeSync(next)
   })
