@@ -54,6 +54,7 @@ export class PayloadFile {
     const at = ((this.#side === 'server' ? 0 : 2) + (batch % 2)) * REGION_BYTES
     if (!this.#tryWrite(pieces, at, bytes)) {
       this.#mostBytes = bytes - 1
+      this.hasRest()
       return undefined
     }
     this.#largestBytes = Math.max(this.#largestBytes, bytes)
@@ -71,6 +72,11 @@ export class PayloadFile {
     }
     this.#largestBytes = Math.max(this.#largestBytes, bytes)
     return payload
+  }
+
+  /** A payload went the other way, and a part of it may lie here. */
+  hasRest(): void {
+    this.#largestBytes = REGION_BYTES
   }
 
   /** Gives memory back to the system after large payloads. Only while no batch is under way. */
