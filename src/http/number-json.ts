@@ -1,5 +1,6 @@
 /** Numbers of JSON, read from bytes. Each function leaves the reader behind the number; undefined: there is none. */
 import { byteAt, type JsonReader } from './json-reader.ts'
+import { divideDigits } from './long-decimal.ts'
 
 const ZERO = 0x30
 const POINT = 0x2e
@@ -58,7 +59,9 @@ export function scanFloats(
         mantissa = mantissa * 10 + (byte - ZERO)
       }
     }
-    const value = divide(mantissa, plainWidth(bytes, first, point, at), isSingle)
+    const power = POWERS[plainWidth(bytes, first, point, at)] ?? Number.NaN
+    let value = divide(mantissa, power, isSingle)
+    if (!isSingle && mantissa >= MAX_EXACT && power > 0) value = divideDigits(bytes, first, at, power)
     if (Number.isNaN(value)) floats[next++] = scanWord(reader, isSingle, refuse)
     else {
       floats[next++] = first === reader.at ? value : -value
@@ -97,8 +100,8 @@ function plainWidth(bytes: Uint8Array, first: number, point: number, end: number
 }
 
 /** NaN: what was scanned is not plain, or it is not certain how it is rounded. */
-function divide(mantissa: number, width: number, isSingle: boolean): number {
-  const value = mantissa / (POWERS[width] ?? Number.NaN)
+function divide(mantissa: number, power: number, isSingle: boolean): number {
+  const value = mantissa / power
   if (mantissa < MAX_EXACT) return value
   if (!isSingle || mantissa >= MAX_CLEAR) return Number.NaN
   return Math.fround(value * (1 - 4e-15)) === Math.fround(value * (1 + 4e-15)) ? value : Number.NaN
