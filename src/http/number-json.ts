@@ -60,9 +60,8 @@ export function scanFloats(
       }
     }
     const power = POWERS[plainWidth(bytes, first, point, at)] ?? Number.NaN
-    let value = divide(mantissa, power, isSingle)
-    if (!isSingle && mantissa >= MAX_EXACT && power > 0) value = divideDigits(bytes, first, at, power)
-    if (Number.isNaN(value)) floats[next++] = scanWord(reader, isSingle, refuse)
+    const value = divide(mantissa, power, isSingle)
+    if (Number.isNaN(value)) floats[next++] = scanLong(reader, { end: at, power, isSingle }, refuse)
     else {
       floats[next++] = first === reader.at ? value : -value
       reader.at = at
@@ -105,6 +104,20 @@ function divide(mantissa: number, power: number, isSingle: boolean): number {
   if (mantissa < MAX_EXACT) return value
   if (!isSingle || mantissa >= MAX_CLEAR) return Number.NaN
   return Math.fround(value * (1 - 4e-15)) === Math.fround(value * (1 + 4e-15)) ? value : Number.NaN
+}
+
+/** What one double does not hold; the digits end at `end`, and `power` is NaN where they are not plain. */
+function scanLong(
+  reader: JsonReader,
+  { end, power, isSingle }: { end: number; power: number; isSingle: boolean },
+  refuse: (wrong: Wrong) => Error,
+): number {
+  const isNegative = byteAt(reader.bytes, reader.at) === MINUS
+  const isTried = !isSingle && power > 0
+  const value = isTried ? divideDigits(reader.bytes, reader.at + Number(isNegative), end, power) : Number.NaN
+  if (Number.isNaN(value)) return scanWord(reader, isSingle, refuse)
+  reader.at = end
+  return isNegative ? -value : value
 }
 
 /** Exponents, many digits, NaN and the infinities. A number that becomes an infinity is out of range. */
