@@ -228,7 +228,7 @@ function sendFailure(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const failed = fromFramework(thrown)
+  const failed = fromFramework(thrown, request)
   if (failed.code === 'INTERNAL') {
     logger.error('A request failed in a way that is a bug', { err: failed.cause, requestId: request.id })
   }

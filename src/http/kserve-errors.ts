@@ -20,7 +20,7 @@ interface Exchange {
 }
 
 function refuse(thrown: unknown, { request, reply, logger }: Exchange): FastifyReply {
-  const failed = fromFramework(thrown)
+  const failed = fromFramework(thrown, request)
   if (failed.code === 'INTERNAL') {
     logger.error('A request failed in a way that is a bug', { err: failed.cause, requestId: request.id })
   }
