@@ -159,11 +159,13 @@ export class ProcessPort implements WorkerPort {
         this.kill(`sent what is not a message: ${what}`)
       }
     })
-    this.#wire.on('end', () => {
-      this.#unheard = setTimeout(() => this.kill('closed its connection to the server'), UNHEARD_MS)
-    })
-    // A worker that dies while it is written to resets the socket; 'close' of the process tells the story.
-    this.#wire.on('error', () => {})
+    // A worker that dies while it is written to resets the socket; 'close' of the process then tells the story.
+    for (const event of ['end', 'error']) {
+      this.#wire.on(event, () => {
+        if (this.#gone !== undefined) return
+        this.#unheard ??= setTimeout(() => this.kill('closed its connection to the server'), UNHEARD_MS)
+      })
+    }
     const say = (level: 'info' | 'warn') => (line: string) =>
       this.#options.onLog({ type: 'log', level, message: line, fields: {} })
     new LineReader(say('info')).read(this.#child.stdout)

@@ -93,6 +93,21 @@ describe('a process', () => {
     expect(isAlive(port.pid ?? 0)).toBe(false)
   })
 
+  test('that closes the wire with a batch in it that it has not read is gone', async () => {
+    const { port, log, run } = await load(`
+      console.log('began')
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+      fs.closeSync(3)
+      await new Promise(() => setTimeout(() => {}, 9e6))`)
+    const runs = [run()]
+    await waitFor('the run', () => log.some(({ message }) => message === 'began'))
+    runs.push(run())
+    for (const ended of await Promise.all(runs.map(endOf))) {
+      expect(ended).toMatchObject({ message: 'closed its connection to the server' })
+    }
+    expect(isAlive(port.pid ?? 0)).toBe(false)
+  })
+
   test('that answers a batch which it was not given is ended', async () => {
     const frame = JSON.stringify({ type: 'done', batch: 999, answers: [], metrics: [] })
     const { run } = await load(`
