@@ -86,6 +86,7 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
           logger,
           management,
           maxRequestSize: config.listeners.maxRequestBytes,
+          limits: clientLimits(config),
           budget,
           maxResponseSize: config.listeners.maxResponseBytes,
           isRegistrationEnabled: models.isRegistrationEnabled,
@@ -100,6 +101,12 @@ export async function makeEdges(options: EdgeOptions, parts: EdgeParts): Promise
       await Promise.all([doors.close(), grpc?.close()])
     },
   }
+}
+
+/** What clients may take of one address. */
+function clientLimits({ limits }: Config) {
+  const { connections, requestTimeoutMs, clientTimeoutMs, minRequestBytesPerS } = limits
+  return { connections, requestTimeoutMs, clientTimeoutMs, minRequestBytesPerS }
 }
 
 function identityOf({ openInference }: Config, version: string) {
@@ -144,12 +151,7 @@ function makeDoors({ config, logger, version }: EdgeOptions, parts: DoorParts): 
   const app = {
     logger,
     maxRequestSize: listeners.maxRequestBytes,
-    limits: {
-      connections: limits.connections,
-      requestTimeoutMs: limits.requestTimeoutMs,
-      clientTimeoutMs: limits.clientTimeoutMs,
-      minRequestBytesPerS: limits.minRequestBytesPerS,
-    },
+    limits: clientLimits(config),
     budget,
     draining: readiness.draining,
     cors: corsHeaders(listeners.cors),

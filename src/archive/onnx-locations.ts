@@ -1,6 +1,6 @@
 /**
- * Finds where an ONNX file points to: the `external_data` of every TensorProto, wherever one can stand. Walks the
- * protobuf over a small window of the file, skips what it does not need (weights above all), and never recurses.
+ * Finds where an ONNX file points to, the `external_data` of every TensorProto, wherever one can stand, and which operators
+ * it has. Walks the protobuf over a small window of the file, skips what it does not need (weights above all), and never recurses.
  * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, https://protobuf.dev/programming-guides/encoding/
  */
 import type { FileHandle } from 'node:fs/promises'
@@ -9,6 +9,8 @@ import type { FileHandle } from 'node:fs/promises'
 const MAX_DEPTH = 200
 const MAX_LOCATIONS = 10_000
 const MAX_STRING_BYTES = 4096
+/** No operator and no producer that is looked for has a longer name. */
+const MAX_NAME_BYTES = 64
 const WINDOW_BYTES = 64 * 1024
 /** More than the longest tag, length and string of interest together. */
 const FIELD_BYTES = 2 * MAX_STRING_BYTES
@@ -56,8 +58,26 @@ export async function findLocations(handle: FileHandle): Promise<string[]> {
   return [...walk.locations]
 }
 
+/** What a graph is made of. */
+export interface GraphParts {
+  /** Who wrote it, as it says. */
+  readonly producer: string
+  /** The operators of its nodes, those of inner graphs too, without their domains. */
+  readonly operators: ReadonlySet<string>
+}
+
+/** As far as the file is protobuf. Throws as `findLocations` does. */
+export async function readParts(handle: FileHandle): Promise<GraphParts> {
+  const { size } = await handle.stat()
+  const walk = new Walk(new Window(handle, size), size)
+  await walk.run()
+  return walk
+}
+
 class Walk {
   readonly locations = new Set<string>()
+  readonly operators = new Set<string>()
+  producer = ''
   readonly #window: Window
   readonly #stack: Frame[] = []
   #position = 0
@@ -123,6 +143,7 @@ class Walk {
       return true
     }
     if (frame.message === 'entry') this.#string(frame, field, end)
+    else if (end - this.#position <= MAX_NAME_BYTES) this.#name(frame, field, end)
     return this.#moveTo(end, frame)
   }
 
@@ -133,6 +154,12 @@ class Walk {
     const text = this.#window.text(this.#position, length)
     if (field === 1) frame.key = text
     else frame.value = text
+  }
+
+  #name({ message }: Frame, field: number, end: number): void {
+    const read = () => this.#window.text(this.#position, end - this.#position)
+    if (message === 'node' && field === 4) this.operators.add(read())
+    else if (message === 'model' && field === 2) this.producer = read()
   }
 
   #moveTo(position: number | undefined, frame: Frame): boolean {

@@ -170,7 +170,8 @@ export class Queue<I, A> {
   expectedWaitMs(priority: Terms['priority'] = 'low'): number {
     if (this.#takers.hasIdle) return 0
     const ahead = this.#waiting.ahead(priority)
-    return expectedWaitMs({ ahead, workers: this.#takers.serving, itemMs: this.pace.itemMs })
+    const itemMs = this.pace.itemMs(Math.min(ahead, this.#batchLimit))
+    return expectedWaitMs({ ahead, workers: this.#takers.serving, itemMs })
   }
 
   readonly #settled = (entry: Entry<I, A>) => this.#waiting.settled(entry)

@@ -100,15 +100,23 @@ export class FencedProcess<R> {
       const lines = (waiting + chunk).split('\n')
       // What a process that was killed has not finished saying stays here, and is not looked at.
       waiting = lines.pop() ?? ''
-      for (const line of lines) {
-        const result = options.take(JSON.parse(line))
-        if (result !== undefined) this.#end ??= { type: 'result', result }
-      }
+      for (const line of lines) this.#hear(line, options)
       if (waiting.length > MAX_LINE_CHARS) this.#child.kill('SIGKILL')
     })
     this.#child.stderr.on('data', (chunk: Buffer) => {
       this.#lastWords = (this.#lastWords + chunk.toString()).slice(-LAST_WORDS_CHARS)
     })
+  }
+
+  /** Whoever a file has got the better of says anything. */
+  #hear(line: string, options: FencedOptions<R>): void {
+    try {
+      const result = options.take(JSON.parse(line))
+      if (result !== undefined) this.#end ??= { type: 'result', result }
+    } catch (error) {
+      this.#end ??= { type: 'crashed', what: 'it said what is no message', detail: String(error) }
+      this.#child.kill('SIGKILL')
+    }
   }
 }
 

@@ -114,7 +114,8 @@ export class KeptResults<R> {
     }
     const partial = join(folder, `${PARTIAL}${randomBytes(8).toString('hex')}`)
     try {
-      await mkdir(partial, { mode: 0o700 })
+      // With the folder, where somebody has cleared it away meanwhile.
+      await mkdir(partial, { recursive: true, mode: 0o700 })
       const made = await this.#record(partial, await make(partial))
       await this.#keep(partial, dir)
       await trim(folder, key, this.#options.maxBytes)

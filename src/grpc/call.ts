@@ -41,9 +41,7 @@ type RawCall = Pick<
 
 /** A call that sends several messages. */
 interface Sending {
-  write(message: Encoded): boolean
-  once(event: 'drain', listener: () => void): unknown
-  off(event: 'drain', listener: () => void): unknown
+  write(message: Encoded, taken: () => void): unknown
 }
 
 /**
@@ -118,7 +116,7 @@ function toHeaders(metadata: Metadata): Record<string, string> {
   return headers
 }
 
-/** Sends each of the messages when the client has room for it; ends early once nobody is there. */
+/** Sends each of the messages once the client has taken the one before; ends early once nobody is there. */
 export async function sendEach(
   raw: Sending,
   messages: AsyncIterable<Encoded>,
@@ -126,19 +124,18 @@ export async function sendEach(
 ): Promise<void> {
   for await (const message of messages) {
     if (isGone()) return
-    if (!raw.write(message)) await drained(raw, signal)
+    await taken(raw, message, signal)
   }
 }
 
-function drained(raw: Sending, signal: AbortSignal): Promise<void> {
+function taken(raw: Sending, message: Encoded, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const done = () => {
-    raw.off('drain', done)
     signal.removeEventListener('abort', done)
     resolve()
   }
-  raw.once('drain', done)
   signal.addEventListener('abort', done)
+  raw.write(message, done)
   if (signal.aborted) done()
   return promise
 }

@@ -14,7 +14,13 @@ import { serve, type Served } from './methods.ts'
 import { openInferenceElsewhere, openInferenceManagingService } from './open-inference-managing.ts'
 import { openInferenceService, type OpenInferenceParts } from './open-inference.ts'
 import { reflectionService } from './reflection.ts'
-import { openGrpcServer, type GrpcListener, type GrpcServerOptions, type OpenGrpcServer } from './server.ts'
+import {
+  openGrpcServer,
+  type GrpcLimits,
+  type GrpcListener,
+  type GrpcServerOptions,
+  type OpenGrpcServer,
+} from './server.ts'
 import { fullName } from './service.ts'
 import { GRPCInferenceService, TorchServeGRPCInferenceService } from './services-open-inference.ts'
 import { Health, ServerReflection, ServerReflectionAlpha } from './services-standard.ts'
@@ -27,6 +33,7 @@ export interface GrpcOptions {
   readonly listeners: Readonly<Record<GrpcApi, GrpcListener>>
   /** Bytes of a request. */
   readonly maxRequestSize: number
+  readonly limits: GrpcLimits
   /** What all messages together may take. */
   readonly budget: ByteBudget
   /** Bytes of a worker's answer. */
@@ -105,6 +112,7 @@ function openListener(
       serve(ServerReflectionAlpha, reflection, rules),
     ],
     maxRequestSize,
+    limits: options.limits,
     budget: options.budget,
     tls,
     logger,

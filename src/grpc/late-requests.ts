@@ -1,17 +1,15 @@
 import type * as Grpc from '@grpc/grpc-js'
 import type { ServerInterceptor } from '@grpc/grpc-js'
+import { failure } from '../errors.ts'
 import type { Logger } from '../telemetry/logger.ts'
 
-type GrpcJs = Pick<typeof Grpc, 'ServerInterceptingCall' | 'ServerListenerBuilder' | 'status'>
-
-/** A request that is not whole after this time is dropped: a slow writer must not hold memory for ever. */
-const REQUEST_TIMEOUT_MS = 300_000
+type GrpcJs = Pick<typeof Grpc, 'ServerInterceptingCall' | 'ServerListenerBuilder'>
 
 /**
  * Ends calls whose request does not arrive, and logs those that end without one. Of a stream that is its first message;
  * any other call is not answered before its client has said that there is no more.
  */
-export function dropLate(grpc: GrpcJs, logger: Logger, limitMs = REQUEST_TIMEOUT_MS): ServerInterceptor {
+export function dropLate(grpc: GrpcJs, logger: Logger, limitMs: number): ServerInterceptor {
   return ({ path, requestStream }, call) => {
     let timer: NodeJS.Timeout | undefined
     let hasMessage = false
@@ -41,8 +39,8 @@ export function dropLate(grpc: GrpcJs, logger: Logger, limitMs = REQUEST_TIMEOUT
     return new grpc.ServerInterceptingCall(call, {
       start: next => {
         timer = setTimeout(() => {
-          const details = 'The request did not arrive in time.'
-          call.sendStatus({ code: grpc.status.DEADLINE_EXCEEDED, details })
+          const { grpc: code, message: details } = failure('REQUEST_TOO_SLOW')
+          call.sendStatus({ code, details })
         }, limitMs)
         timer.unref()
         next(listener)

@@ -1,12 +1,14 @@
-import { isIPv6 } from 'node:net'
+import { isIPv6, type Socket } from 'node:net'
 import type * as Grpc from '@grpc/grpc-js'
 import type { Server as GrpcServer, ServerCredentials, ServerOptions } from '@grpc/grpc-js'
 import type { ByteBudget } from '../byte-budget.ts'
 import { failureWith } from '../errors.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { Connections } from './connections.ts'
 import { holdBytes } from './held-bytes.ts'
 import { dropLate } from './late-requests.ts'
 import { toGrpcJs, type Served } from './methods.ts'
+import { OpenStreams, type Patience } from './open-streams.ts'
 
 type GrpcJs = typeof Grpc
 
@@ -18,11 +20,19 @@ export interface GrpcListener {
   readonly maxConnectionAgeGraceMs: number | undefined
 }
 
+/** What clients may take of a listener. */
+export interface GrpcLimits extends Patience {
+  readonly connections: number
+  /** For the first message of a call to arrive. */
+  readonly requestTimeoutMs: number
+}
+
 export interface GrpcServerOptions {
   readonly listener: GrpcListener
   readonly services: readonly Served[]
   /** Largest message of a client in bytes. */
   readonly maxRequestSize: number
+  readonly limits: GrpcLimits
   /** What all messages together may take. */
   readonly budget: ByteBudget
   /** PEM, where gRPC is encrypted. */
@@ -47,7 +57,7 @@ const PING_PATIENCE_MS = 20_000
 
 /** Opens one gRPC listener with these services. Throws BAD_CONFIG where it cannot have its address. */
 export async function openGrpcServer(options: GrpcServerOptions): Promise<OpenGrpcServer> {
-  const { listener, services, tls, logger, stopping } = options
+  const { listener, services, tls, stopping } = options
   // Loaded here and not above: a server without gRPC does without it.
   const grpc = await import('@grpc/grpc-js')
   const server = new grpc.Server(toServerOptions(options, grpc))
@@ -55,15 +65,47 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<OpenGr
     const { definition, handlers } = toGrpcJs(served, { newMetadata: () => new grpc.Metadata(), stopping })
     server.addService(definition, handlers)
   }
-  const port = await bind(server, listener, credentials(grpc, tls))
+  const inner = server.createConnectionInjector(credentials(grpc, tls))
+  const connections = await accept(options, socket => inner.injectConnection(socket))
+  const streams = watchStreams(options, connections)
   return {
-    address: toAddress({ ...listener, port }),
-    close: drainMs => close(server, drainMs, logger),
+    address: toAddress({ ...listener, port: connections.port }),
+    close: async drainMs => {
+      await drain(server, connections, { drainMs, logger: options.logger })
+      streams.close()
+    },
   }
 }
 
+/** The connections are accepted here and not by grpc-js, which would take any number of them. */
+async function accept(
+  { listener, limits, logger }: GrpcServerOptions,
+  onConnection: (socket: Socket) => void,
+): Promise<Connections> {
+  let isFull = false
+  const onRefused = () => {
+    if (!isFull) logger.warn('Connections are refused: there are max_connections', { ...limits })
+    isFull = true
+  }
+  const { host, port } = listener
+  try {
+    return await Connections.listen({ host, port, max: limits.connections, onConnection, onRefused })
+  } catch (error) {
+    throw refused(toAddress(listener), error)
+  }
+}
+
+function watchStreams({ limits, budget, logger }: GrpcServerOptions, connections: Connections): OpenStreams {
+  return new OpenStreams({
+    patience: limits,
+    budget,
+    isOurs: socket => connections.has(socket),
+    onCut: (client, why) => logger.info('A client was cut off', { client, why }),
+  })
+}
+
 function toServerOptions(
-  { listener, maxRequestSize, budget, logger }: GrpcServerOptions,
+  { listener, limits, maxRequestSize, budget, logger }: GrpcServerOptions,
   grpc: GrpcJs,
 ): ServerOptions {
   const { maxConnectionAgeMs, maxConnectionAgeGraceMs } = listener
@@ -77,7 +119,7 @@ function toServerOptions(
     ...(maxConnectionAgeGraceMs === undefined
       ? {}
       : { 'grpc.max_connection_age_grace_ms': maxConnectionAgeGraceMs }),
-    interceptors: [dropLate(grpc, logger), holdBytes(grpc, budget)],
+    interceptors: [dropLate(grpc, logger, limits.requestTimeoutMs), holdBytes(grpc, budget)],
   }
 }
 
@@ -89,35 +131,33 @@ function credentials({ ServerCredentials: kinds }: GrpcJs, tls: GrpcServerOption
 const toAddress = ({ host, port }: Pick<GrpcListener, 'host' | 'port'>) =>
   `${isIPv6(host) ? `[${host}]` : host}:${port}`
 
-function bind(server: GrpcServer, listener: GrpcListener, keys: ServerCredentials): Promise<number> {
-  const address = toAddress(listener)
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, keys, (error, port) => {
-      if (error === null) resolve(port)
-      else reject(refused(address, error))
-    })
-  })
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'something listens there already',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  EACCES: 'this process may not listen there',
+  ENOTFOUND: 'there is no host of that name',
+  EAI_AGAIN: 'there is no host of that name',
 }
 
-const REASONS: readonly (readonly [RegExp, string])[] = [
-  [/EADDRINUSE/, 'something listens there already'],
-  [/EADDRNOTAVAIL/, 'this machine does not have that address'],
-  [/EACCES/, 'this process may not listen there'],
-  [/ENOTFOUND|EAI_|Name resolution/i, 'there is no host of that name'],
-]
-
-function refused(address: string, cause: Error): Error {
-  const [, reason = cause.message] = REASONS.find(([pattern]) => pattern.test(cause.message)) ?? []
+function refused(address: string, cause: unknown): Error {
+  const { code = '', message } = cause as NodeJS.ErrnoException
+  const reason = Object.hasOwn(REASONS, code) ? REASONS[code] : message
   return failureWith({ cause }, 'BAD_CONFIG', `Cannot listen for gRPC on ${address}: ${reason}.`)
 }
 
-async function close(server: GrpcServer, drainMs: number, logger: Logger): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
+/** grpc-js lets its sessions end; it does not wait for those of connections that it has not accepted itself. */
+async function drain(
+  server: GrpcServer,
+  connections: Connections,
+  { drainMs, logger }: { drainMs: number; logger: Logger },
+): Promise<void> {
+  const closed = connections.close()
   const timer = setTimeout(() => {
     logger.warn('gRPC calls were still open when the drain time was over; their connections are cut')
     server.forceShutdown()
+    connections.cut()
   }, drainMs)
-  server.tryShutdown(() => resolve())
-  await promise
+  server.tryShutdown(() => {})
+  await closed
   clearTimeout(timer)
 }

@@ -1,4 +1,4 @@
-import { failure } from '../errors.ts'
+import { refuseMethods } from './allowed-methods.ts'
 import type { App } from './app.ts'
 import { describeApis, type ApiKind } from './description.ts'
 import { sendJson } from './json.ts'
@@ -14,9 +14,5 @@ export function addDescriptionRoutes(app: App, kinds: readonly ApiKind[], versio
     url: '/api-description',
     handler: (_request, reply) => sendJson(reply, document),
   })
-  app.route({
-    method: OTHER_METHODS,
-    url: '/',
-    handler: () => Promise.reject(failure('METHOD_NOT_ALLOWED')),
-  })
+  refuseMethods(app, '/', OTHER_METHODS)
 }

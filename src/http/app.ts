@@ -8,10 +8,13 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import type { ByteBudget } from '../byte-budget.ts'
-import { failure, failureWith, toFailure, type Failure } from '../errors.ts'
+import { failure, failureWith } from '../errors.ts'
 import type { AccessLog, Logger } from '../telemetry/logger.ts'
+import { addFailureHeaders, AllowedMethods } from './allowed-methods.ts'
 import { drainOnClose } from './drain.ts'
+import { fromFramework } from './framework-failure.ts'
 import { sendJson } from './json.ts'
+import { isOpenInference, sendKserveFailure } from './kserve-failure.ts'
 import { OpenRequests, type OpenRequest } from './open-requests.ts'
 import { cutSlowClients } from './slow-clients.ts'
 import { answerPlainHttp, tlsOptions, type TlsKeys } from './tls.ts'
@@ -23,6 +26,7 @@ declare module 'fastify' {
     /** Names and values of the headers that every answer has, in turns. */
     readonly fixedHeaders: readonly string[]
     readonly openRequests: OpenRequests
+    readonly allowedMethods: AllowedMethods
   }
 }
 
@@ -114,6 +118,7 @@ export function createApp(options: AppOptions): App {
   app.setNotFoundHandler((request, reply) => sendFailure(options, failure('ROUTE_NOT_FOUND'), request, reply))
   app.decorate('fixedHeaders', [...Object.entries(UNCACHED), ...Object.entries(options.cors)].flat())
   app.decorate('openRequests', open)
+  app.decorate('allowedMethods', new AllowedMethods(app))
   app.addHook('onRequest', (request, reply, done) => {
     const refused = open.admit(request, reply)
     if (refused !== undefined) return done(refused)
@@ -223,7 +228,7 @@ function sendFailure(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const failed = fromFramework(thrown)
+  const failed = fromFramework(thrown, request)
   if (failed.code === 'INTERNAL') {
     logger.error('A request failed in a way that is a bug', { err: failed.cause, requestId: request.id })
   }
@@ -232,24 +237,15 @@ function sendFailure(
     return reply.code(413).send(Buffer.alloc(0))
   }
   if (failed.code === 'TOO_MUCH_IN_FLIGHT') readOver(request, reply)
-  if (failed.retryAfterS !== undefined) reply.header('retry-after', String(failed.retryAfterS))
+  // What no route took; the routes have an error handler of their own.
+  if (isOpenInference(request.url)) return sendKserveFailure(failed, request, reply)
+  addFailureHeaders(failed, request, reply)
   const reason = failed.reason === undefined ? {} : { reason: failed.reason }
   return sendJson(
     reply,
     { code: failed.http, type: failed.type, message: failed.message, ...reason },
     failed.http,
   )
-}
-
-/** Fastify's own refusals, as rows of our table. */
-export function fromFramework(thrown: unknown): Failure {
-  const { code, statusCode, message } = thrown as Partial<FastifyError>
-  if (typeof code !== 'string' || !code.startsWith('FST_')) return toFailure(thrown)
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return failure('BODY_TOO_LARGE')
-  if (statusCode !== undefined && statusCode < 500) {
-    return failureWith({ cause: thrown }, 'BAD_REQUEST', message ?? 'The request is malformed.')
-  }
-  return toFailure(thrown)
 }
 
 /** The body is thrown away as it comes, so that the client can write it and read the answer. */

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
-import { failure } from '../errors.ts'
 import type { Readiness } from '../inference/readiness.ts'
+import { refuseMethods } from './allowed-methods.ts'
 import type { App } from './app.ts'
 import { sendJson } from './json.ts'
 
@@ -24,9 +24,5 @@ export function addHealthRoutes(app: App, { readiness, isDetailed }: HealthRoute
 
 function get(app: App, url: string, answer: (reply: FastifyReply) => unknown): void {
   app.route({ method: ['GET', 'HEAD'], url, handler: (_request, reply) => answer(reply) })
-  app.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, handler: refuseMethod })
-}
-
-function refuseMethod(): never {
-  throw failure('METHOD_NOT_ALLOWED')
+  refuseMethods(app, url, ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 }

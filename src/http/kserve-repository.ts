@@ -38,11 +38,13 @@ export function addRepositoryRoutes(
         scope,
         `${base}/models/:model/load`,
         answer(name => repository.load(name)),
+        { isSwitchedOff: !isRegistrationEnabled },
       )
       post(
         scope,
         `${base}/models/:model/unload`,
         answer(name => repository.unload(name)),
+        { isSwitchedOff: !isRegistrationEnabled },
       )
     }
   })

@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RuntimeSettings } from '../inference/runtime-settings.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { refuseMethods } from './allowed-methods.ts'
 import type { App } from './app.ts'
-import { addKserveScope, sendCompact } from './kserve-errors.ts'
-import { post, readObject } from './kserve-v2.ts'
+import { addKserveScope } from './kserve-errors.ts'
+import { sendCompact } from './kserve-failure.ts'
+import { readObject } from './kserve-v2.ts'
 
 export interface SettingsRoutes {
   readonly settings: RuntimeSettings
@@ -36,5 +38,6 @@ function modelOf(request: FastifyRequest): string | undefined {
 function both(scope: App, url: string, answer: (request: FastifyRequest) => unknown): void {
   const handler = (request: FastifyRequest, reply: FastifyReply) => sendCompact(reply, answer(request))
   scope.route({ method: ['GET', 'HEAD'], url, handler })
-  post(scope, url, handler, ['PUT', 'PATCH', 'DELETE'])
+  scope.route({ method: 'POST', url, handler })
+  refuseMethods(scope, url, ['PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 }

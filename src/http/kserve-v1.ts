@@ -7,7 +7,8 @@ import type { Envelope } from '../worker/protocol.ts'
 import { UNTYPED, type App } from './app.ts'
 import { toItem } from './body.ts'
 import { clientGone } from './client-gone.ts'
-import { addKserveScope, sendCompact } from './kserve-errors.ts'
+import { addKserveScope } from './kserve-errors.ts'
+import { sendCompact } from './kserve-failure.ts'
 
 export interface KserveRoutes {
   readonly predictor: Predictor

@@ -7,9 +7,11 @@ import type { Registry } from '../models/registry.ts'
 import type { Repository } from '../models/repository.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Envelope } from '../worker/protocol.ts'
+import { refuseMethods } from './allowed-methods.ts'
 import type { App } from './app.ts'
 import { inferOverHttp, type InferOptions } from './infer.ts'
-import { addKserveScope, sendCompact } from './kserve-errors.ts'
+import { addKserveScope } from './kserve-errors.ts'
+import { sendCompact } from './kserve-failure.ts'
 import { predictOverHttp } from './kserve-v1.ts'
 
 export interface OpenInferenceRoutes extends InferOptions {
@@ -53,7 +55,7 @@ export function addOpenInferenceRoutes(app: App, options: OpenInferenceRoutes): 
       addModelRoutes(scope, base, options)
     }
     scope.route({
-      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'],
+      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'],
       url: '/v2/*',
       handler: () => {
         throw failure('ROUTE_NOT_FOUND')
@@ -138,8 +140,6 @@ function of(request: FastifyRequest): Path {
   return request.params as Path
 }
 
-const NOT_POST: readonly string[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE']
-
 type Answer = (request: FastifyRequest, reply: FastifyReply) => unknown
 
 /** A path for one method; others are refused as such. */
@@ -149,16 +149,12 @@ function get(
   answer: (reply: FastifyReply, request: FastifyRequest) => unknown,
 ): void {
   scope.route({ method: ['GET', 'HEAD'], url, handler: (request, reply) => answer(reply, request) })
-  scope.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, handler: refuseMethod })
+  refuseMethods(scope, url, ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 }
 
-export function post(scope: App, url: string, handler: Answer, refused = NOT_POST): void {
-  scope.route({ method: 'POST', url, handler })
-  scope.route({ method: [...refused], url, handler: refuseMethod })
-}
-
-function refuseMethod(): never {
-  throw failure('METHOD_NOT_ALLOWED')
+export function post(scope: App, url: string, handler: Answer, { isSwitchedOff = false } = {}): void {
+  scope.route({ method: 'POST', url, config: { isRefused: isSwitchedOff }, handler })
+  refuseMethods(scope, url, ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 }
 
 /** A small JSON object as the body; none is an empty one. Throws BAD_REQUEST. */

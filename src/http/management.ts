@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../errors.ts'
 import type { Management, Said } from '../models/management.ts'
 import type { Registry } from '../models/registry.ts'
+import { refuseMethods } from './allowed-methods.ts'
 import type { App } from './app.ts'
 import { describeManagement } from './description.ts'
 import { sendJson } from './json.ts'
@@ -28,14 +29,15 @@ export function addManagementRoutes(app: App, options: ManagementRoutes): void {
     const given = Parameters.ofQuery(request)
     return sendJson(reply, management.list(given.integer('limit'), given.integer('next_page_token')))
   })
-  app.post('/models', (request, reply) => {
+  const config = { isRefused: !isRegistrationEnabled }
+  app.post('/models', { config }, (request, reply) => {
     if (!isRegistrationEnabled) throw failure('METHOD_NOT_ALLOWED')
     return register(management, Parameters.of(request), reply)
   })
   for (const path of paths) {
     app.get(path, (request, reply) => describe(management, request, reply))
     app.put(path, (request, reply) => scale(management, request, reply))
-    app.delete(path, async (request, reply) => {
+    app.delete(path, { config }, async (request, reply) => {
       if (!isRegistrationEnabled) throw failure('METHOD_NOT_ALLOWED')
       const { model, version: named } = request.params as Path
       return say(reply, await management.unregister(model, named))
@@ -57,12 +59,8 @@ export function addManagementRoutes(app: App, options: ManagementRoutes): void {
       return sendJson(reply, { name: model.name, ready: model.pool.size > 0 })
     })
 
-  app.route({ method: ['PUT', 'DELETE', 'PATCH'], url: '/models', handler: refuseMethod })
-  for (const url of paths) app.route({ method: ['POST', 'PATCH'], url, handler: refuseMethod })
-}
-
-function refuseMethod(): never {
-  throw failure('METHOD_NOT_ALLOWED')
+  refuseMethods(app, '/models', ['PUT', 'DELETE', 'PATCH', 'OPTIONS'])
+  for (const path of paths) refuseMethods(app, path, ['POST', 'PATCH'])
 }
 
 async function register(

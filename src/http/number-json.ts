@@ -1,5 +1,6 @@
 /** Numbers of JSON, read from bytes. Each function leaves the reader behind the number; undefined: there is none. */
 import { byteAt, type JsonReader } from './json-reader.ts'
+import { divideDigits } from './long-decimal.ts'
 
 const ZERO = 0x30
 const POINT = 0x2e
@@ -58,8 +59,9 @@ export function scanFloats(
         mantissa = mantissa * 10 + (byte - ZERO)
       }
     }
-    const value = divide(mantissa, plainWidth(bytes, first, point, at), isSingle)
-    if (Number.isNaN(value)) floats[next++] = scanWord(reader, isSingle, refuse)
+    const power = POWERS[plainWidth(bytes, first, point, at)] ?? Number.NaN
+    const value = divide(mantissa, power, isSingle)
+    if (Number.isNaN(value)) floats[next++] = scanLong(reader, { end: at, power, isSingle }, refuse)
     else {
       floats[next++] = first === reader.at ? value : -value
       reader.at = at
@@ -97,11 +99,25 @@ function plainWidth(bytes: Uint8Array, first: number, point: number, end: number
 }
 
 /** NaN: what was scanned is not plain, or it is not certain how it is rounded. */
-function divide(mantissa: number, width: number, isSingle: boolean): number {
-  const value = mantissa / (POWERS[width] ?? Number.NaN)
+function divide(mantissa: number, power: number, isSingle: boolean): number {
+  const value = mantissa / power
   if (mantissa < MAX_EXACT) return value
   if (!isSingle || mantissa >= MAX_CLEAR) return Number.NaN
   return Math.fround(value * (1 - 4e-15)) === Math.fround(value * (1 + 4e-15)) ? value : Number.NaN
+}
+
+/** What one double does not hold; the digits end at `end`, and `power` is NaN where they are not plain. */
+function scanLong(
+  reader: JsonReader,
+  { end, power, isSingle }: { end: number; power: number; isSingle: boolean },
+  refuse: (wrong: Wrong) => Error,
+): number {
+  const isNegative = byteAt(reader.bytes, reader.at) === MINUS
+  const isTried = !isSingle && power > 0
+  const value = isTried ? divideDigits(reader.bytes, reader.at + Number(isNegative), end, power) : Number.NaN
+  if (Number.isNaN(value)) return scanWord(reader, isSingle, refuse)
+  reader.at = end
+  return isNegative ? -value : value
 }
 
 /** Exponents, many digits, NaN and the infinities. A number that becomes an infinity is out of range. */

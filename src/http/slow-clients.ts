@@ -55,10 +55,11 @@ function limitWriting(response: ServerResponse, { timeoutMs, onCut }: Patience):
   const { socket } = response.req
   if (socket.destroyed || socket.timeout === timeoutMs) return
   const client = clientOf(socket)
+  const tell = () => onCut(client, 'it did not take its answer')
   socket.setTimeout(timeoutMs)
-  socket.once('timeout', () => {
-    if (!response.closed) onCut(client, 'it did not take its answer')
-  })
+  socket.once('timeout', tell)
+  // The connection may have many more answers to bring.
+  response.once('close', () => socket.off('timeout', tell))
 }
 
 function refuse({ reply }: OpenRequest, socket: Socket): void {

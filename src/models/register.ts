@@ -1,4 +1,5 @@
 import { isName } from '../archive/manifest.ts'
+import { operatorsFatalOnEmpty } from '../archive/onnx-empty.ts'
 import { openArchive, type Archive } from '../archive/reader.ts'
 import { modelNameFromFile } from '../archive/store.ts'
 import type { ImportCache, ImportObserver } from '../conversion/cache.ts'
@@ -129,6 +130,7 @@ async function makeModel(name: string, version: string, parts: ModelParts): Prom
   const { archive, removeDownload, request, deps } = parts
   const settings = chooseSettings(name, version, parts)
   const handlerFile = await chooseHandler(parts)
+  const fatalOnEmpty = archive.modelFile === undefined ? [] : await operatorsFatalOnEmpty(archive.modelFile)
   // A model without workers may be registered as it is; its first worker says what is wrong.
   if (handlerFile instanceof Failure && settings.minWorkers > 0) throw handlerFile
   const tuning = new Tuning({
@@ -146,6 +148,7 @@ async function makeModel(name: string, version: string, parts: ModelParts): Prom
       dir: archive.dir,
       modelFile: archive.modelFile,
       optimisedFile: archive.optimisedFile,
+      fatalOnEmpty,
       manifest: archive.manifest.raw,
       config: archive.config.raw,
     }

@@ -39,7 +39,9 @@ export class InlinePort implements WorkerPort {
   run(verb: Verb, items: readonly Item[]): Promise<BatchResult> {
     const host = this.#host
     if (host === undefined) return Promise.reject(new WorkerEnded('has not loaded its model'))
-    const result = this.#orEnded(this.#running.then(() => host.run(verb, items)))
+    // Requests share their headers, and a handler may write into what it gets.
+    const own = items.map(item => ({ ...item, headers: { ...item.headers } }))
+    const result = this.#orEnded(this.#running.then(() => host.run(verb, own)))
     this.#running = result.catch(() => {})
     return result
   }

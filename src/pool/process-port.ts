@@ -69,7 +69,12 @@ export class ProcessPort implements WorkerPort {
 
   constructor(options: ProcessPortOptions) {
     this.#options = options
-    this.#child = startProcess(options, this.#file)
+    try {
+      this.#child = startProcess(options, this.#file)
+    } catch (error) {
+      this.#file?.close()
+      throw error
+    }
     // stdio[3] was asked for as a pipe: it is a duplex socket.
     this.#wire = this.#child.stdio[3] as Duplex
     this.#listen()
@@ -77,6 +82,7 @@ export class ProcessPort implements WorkerPort {
     guard.unref()
     this.ended = new Promise(resolve => {
       const end = (why: WorkerEnded) => {
+        if (this.#gone !== undefined) return // After 'error', 'close' may follow.
         clearInterval(guard)
         clearTimeout(this.#unheard)
         children.delete(this.#child)

@@ -43,6 +43,7 @@ export interface BatchObserver {
 /** What is known of a batch whose worker is gone. */
 export interface DeathReport {
   readonly worker: string
+  /** Jobs that somebody still waited for. */
   readonly size: number
   /** Whether the jobs run again, or have failed. */
   readonly isRetried: boolean
@@ -122,7 +123,8 @@ function bury(
 ): void {
   const groups = mayRetry && !ran.isLate ? groupAgain(jobs, ran) : undefined
   if (ran.wasRunning || groups === undefined) {
-    const report = { worker, size: jobs.length, isRetried: groups !== undefined, isRetry: cutBy === 'retry' }
+    const size = jobs.filter(job => !job.isSettled).length
+    const report = { worker, size, isRetried: groups !== undefined, isRetry: cutBy === 'retry' }
     observer.onDeath({ ...report, why: sayWhy(ran.error) })
   }
   if (groups !== undefined) return queue.giveBack(groups)

@@ -24,6 +24,17 @@ export function checkInputs(graph: GraphInfo, tensors: Tensors): void {
   checkNames(graph, tensors)
 }
 
+/** Refuses tensors without elements, for a graph with operators that cannot have them. */
+export function refuseEmpty(tensors: Tensors, operators: readonly string[]): void {
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (!tensor.dims.includes(0)) continue
+    throw new InvalidInput(
+      `Input "${name}": expected at least one element on every axis, because the model's ${operators.join(' and ')} ` +
+        `cannot run without, got ${showTensor(tensor)}`,
+    )
+  }
+}
+
 /** `float32 [batch, 12]`: for messages. */
 export function showInfo(info: TensorInfo): string {
   return info.shape.length === 0 ? info.type : `${info.type} ${showShape(info.shape)}`

@@ -2,7 +2,7 @@
 import { basename, dirname, sep } from 'node:path'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { failureWith } from '../errors.ts'
-import { checkInputs } from './check-inputs.ts'
+import { checkInputs, refuseEmpty } from './check-inputs.ts'
 import { InvalidInput } from './handler.ts'
 import type { Session } from './handler.ts'
 import { ort } from './onnxruntime.ts'
@@ -16,6 +16,8 @@ export interface SessionOptions {
    * for finding out what is wrong.
    */
   readonly isOptimised?: boolean
+  /** Operators of the graph that end the process when a tensor without elements comes to them: none may come in. */
+  readonly fatalOnEmpty?: readonly string[]
 }
 
 /** A model loaded into ONNX Runtime; `run` accepts only what the graph takes. */
@@ -27,6 +29,7 @@ export interface ModelSession extends Session {
 /** Loads an ONNX file. INVALID_MODEL with ONNX Runtime's reason, free of paths, where it is refused. */
 export async function openSession(file: string, options: SessionOptions): Promise<ModelSession> {
   ort.env.logLevel = 'error'
+  const { fatalOnEmpty = [] } = options
   let session: InferenceSession
   try {
     session = await ort.InferenceSession.create(file, sessionOptions(options))
@@ -39,7 +42,11 @@ export async function openSession(file: string, options: SessionOptions): Promis
   }
   return {
     graph,
-    run: inputs => run(session, graph, inputs),
+    run: async inputs => {
+      checkInputs(graph, inputs)
+      if (fatalOnEmpty.length > 0) refuseEmpty(inputs, fatalOnEmpty)
+      return run(session, graph, inputs)
+    },
     close: () => session.release(),
   }
 }
@@ -85,7 +92,6 @@ function sessionOptions({ threads, isOptimised = true }: SessionOptions): Infere
 }
 
 async function run(session: InferenceSession, graph: GraphInfo, inputs: Tensors): Promise<Tensors> {
-  checkInputs(graph, inputs)
   const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, toOrt(tensor)]))
   try {
     const results = await session.run(feeds)

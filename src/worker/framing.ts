@@ -131,7 +131,10 @@ export class FrameReader<M extends Message> {
       // The other side is our own code behind the same types; what a hostile one could send is checked by use.
       const head = JSON.parse(body.toString('utf8', 0, headLength)) as { payload?: unknown }
       const { payload, ...message } = head
-      if (payload === undefined) return unpack(message, views(body, headLength)) as M
+      if (payload === undefined) {
+        if (body.length - headLength >= FILE_BYTES) this.#file?.hasRest()
+        return unpack(message, views(body, headLength)) as M
+      }
       return unpack(message, views(this.#readFile(payload), 0)) as M
     } catch (error) {
       throw error instanceof FrameError

@@ -9,17 +9,17 @@ type Log = (level: keyof HandlerLogger, message: string, fields: Record<string, 
  * or where that one does not open, from the file itself. Throws what ONNX Runtime says against the latter.
  */
 export async function openModel(
-  { modelFile, optimisedFile, threads }: LoadOrder,
+  { modelFile, optimisedFile, threads, fatalOnEmpty }: LoadOrder,
   log: Log,
 ): Promise<ModelSession | undefined> {
   if (modelFile === undefined) return undefined
   if (optimisedFile !== undefined) {
     try {
-      return await openSession(optimisedFile, { threads, isOptimised: false })
+      return await openSession(optimisedFile, { threads, fatalOnEmpty, isOptimised: false })
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       log('warn', 'The optimised graph cannot be loaded; this worker loads its own copy', { reason })
     }
   }
-  return openSession(modelFile, { threads })
+  return openSession(modelFile, { threads, fatalOnEmpty })
 }

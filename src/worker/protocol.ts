@@ -97,6 +97,8 @@ export interface LoadOrder {
   readonly modelFile: string | undefined
   /** The same graph laid out for this machine, which workers share; undefined: there is none. */
   readonly optimisedFile: string | undefined
+  /** Operators of the graph that a tensor without elements would end the worker in. */
+  readonly fatalOnEmpty: readonly string[]
   /** The handler's file: one of the archive's, or one that ships with Sconce. */
   readonly handlerFile: string
   readonly manifest: Readonly<Record<string, unknown>>

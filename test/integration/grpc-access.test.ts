@@ -108,6 +108,8 @@ describe('TLS', () => {
     const client = new GrpcClient(`localhost:${port}`, {}, keys)
     onTestFinished(() => client.close())
     expect(await client.ask(LIVE)).toEqual({ live: true })
+    const inFortyDays = Date.now() + 40 * 24 * 3_600_000
+    expect(await client.ask(LIVE, {}, { deadline: inFortyDays })).toEqual({ live: true })
     const plain = clientOf(server)
     expect(codeOf(await plain.call(LIVE, {}, { deadline: Date.now() + 2000 }))).not.toBe(0)
     expect(await client.ask(LIVE)).toEqual({ live: true })

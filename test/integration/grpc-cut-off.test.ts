@@ -1,8 +1,9 @@
 /** Calls over gRPC whose clients leave in the middle, or send what is no request. */
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { connect, constants, type ClientHttp2Session } from 'node:http2'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { constants, type ClientHttp2Session } from 'node:http2'
 import { GRPCInferenceService } from '../../src/grpc/services-open-inference.ts'
 import { GrpcClient } from '../support/grpc.ts'
+import { connectHttp2, framed, openCall } from '../support/grpc-wire.ts'
 import { startOpenInference, type OpenInferenceServer } from '../support/open-inference.ts'
 import { logged } from '../support/server.ts'
 
@@ -29,30 +30,12 @@ const request = {
   raw_input_contents: [Buffer.from(Float32Array.of(1, 2).buffer)],
 }
 
-async function open(): Promise<ClientHttp2Session> {
-  const session = connect(`http://${server.server.grpc?.inference}`)
-  session.on('error', () => {})
-  onTestFinished(() => session.destroy())
-  await new Promise(resolve => session.once('connect', resolve))
-  return session
-}
+const open = () => connectHttp2(server.server.grpc?.inference)
 
 function ask(session: ClientHttp2Session, method: string) {
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': `/${OIP}/${method}`,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-  })
-  stream.on('error', () => {})
+  const stream = openCall(session, `${OIP}/${method}`)
   stream.resume()
   return stream
-}
-
-function framed(message: Buffer): Buffer {
-  const head = Buffer.alloc(5)
-  head.writeUInt32BE(message.length, 1)
-  return Buffer.concat([head, message])
 }
 
 const rows = GRPCInferenceService.methods.ModelInfer.request.encode({

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BUSY } from '../support/handlers.ts'
 import { jsonOf, requestText, sendRaw } from '../support/http.ts'
 import { makeStore, type ModelStore } from '../support/model-store.ts'
-import { startTestServer, type TestServer } from '../support/server.ts'
+import { logged, startTestServer, type TestServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 let store: ModelStore
@@ -122,6 +122,22 @@ describe('a client that leaves', () => {
     })
     expect((await answers[0])?.status).toBe(200)
   })
+
+  test.each(['/predictions/busy', '/v2/models/busy/infer'])(
+    'in the middle of its body to %s is no bug: the access log has its 499',
+    async path => {
+      const { hostname, port } = new URL(server.inference)
+      const client = connect(Number(port), hostname)
+      client.write(requestText(server.inference, `POST ${path}?half`, ['Content-Length: 200000'], 'half'))
+      await once(client, 'ready')
+      // Its request is there when the answer to a later one is.
+      await ask('long', 'later')
+      client.destroy()
+      const { status } = await logged(server, 'the client', ({ url }) => url === `${path}?half`)
+      expect(status).toBe(499)
+      expect(server.log.filter(({ level }) => Number(level) >= 50)).toEqual([])
+    },
+  )
 
   test('half closes and waits: no harm, whether or not it is answered', async () => {
     const headers = ['Content-Length: 2', 'x-busy-ms: 300']

@@ -170,6 +170,25 @@ describe('more bytes in flight than are allowed', () => {
     expect((await post(server, 'x'.repeat(big))).status).toBe(200)
   })
 
+  test('are not what a stream of inferences has sent and got answers to', async () => {
+    const server = await start('--max-inflight-bytes=1000000')
+    const client = new GrpcClient(server.server.grpc?.inference ?? '')
+    onTestFinished(() => client.close())
+    const element = Buffer.alloc(big, 'x')
+    element.writeUInt32LE(big - 4)
+    const request = {
+      model_name: 'busy',
+      inputs: [{ name: 'data', datatype: 'BYTES', shape: [1] }],
+      raw_input_contents: [element],
+    }
+    const stream = client.openStream('inference.GRPCInferenceService/ModelStreamInfer')
+    for (let i = 0; i < 3; i++) {
+      const answer = await Promise.race([stream.ask(request), stream.code])
+      expect(answer).toMatchObject({ error_message: '', infer_response: {} })
+    }
+    expect((await post(server, 'x'.repeat(big))).status).toBe(200)
+  })
+
   test('an answer that nobody has taken yet counts', async () => {
     const server = await start('--max-inflight-bytes=5000000', '--max-response-size=5000000')
     const { socket } = open(server)

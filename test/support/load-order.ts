@@ -16,6 +16,7 @@ export async function orderFor(handler: string, more: Partial<LoadOrder> = {}): 
     dir,
     modelFile: undefined,
     optimisedFile: undefined,
+    fatalOnEmpty: [],
     handlerFile,
     manifest: {},
     config: {},

@@ -13,11 +13,24 @@ test.each([
 
 test('the pace begins with the first batch and follows the later ones slowly', () => {
   const pace = new Pace()
-  expect([pace.itemMs, pace.batchMs]).toEqual([undefined, undefined])
+  expect([pace.itemMs(4), pace.batchMs]).toEqual([undefined, undefined])
   pace.ran(4, 40)
-  expect([pace.itemMs, pace.batchMs]).toEqual([10, 40])
-  pace.ran(1, 1000)
-  expect(pace.itemMs).toBeCloseTo(59.5)
+  expect([pace.itemMs(4), pace.batchMs]).toEqual([10, 40])
+  pace.ran(4, 4000)
+  expect(pace.itemMs(4)).toBeCloseTo(59.5)
   for (let run = 0; run < 100; run++) pace.ran(4, 40)
-  expect(pace.itemMs).toBeCloseTo(10, 0)
+  expect(pace.itemMs(4)).toBeCloseTo(10, 0)
+})
+
+test('what an item takes alone says nothing of large batches, where there were such', () => {
+  const pace = new Pace()
+  pace.ran(32, 32)
+  for (let run = 0; run < 100; run++) pace.ran(1, 20)
+  expect([1, 4, 16, 32, 50].map(size => pace.itemMs(size))).toEqual([20, 8, 2, 1, 1])
+})
+
+test('of a size that there was not yet, the others tell', () => {
+  const pace = new Pace()
+  pace.ran(4, 8)
+  expect([1, 4, 7, 64].map(size => pace.itemMs(size))).toEqual([2, 2, 2, 2])
 })

@@ -74,6 +74,15 @@ describe('deadlines', () => {
   })
 })
 
+test('a crowd after quiet times is not refused for what items took that came alone', () => {
+  const queue = makeQueue({ maxWaitMs: 500, batchSize: 32 })
+  queue.join()
+  queue.pace.ran(32, 32)
+  for (let run = 0; run < 100; run++) queue.pace.ran(1, 20)
+  const crowd = Array.from({ length: 100 }, (_, item) => queue.push(item))
+  expect(crowd.filter(answer => !(answer instanceof Promise))).toEqual([])
+})
+
 test('an item that would wait for longer than the longest wait is refused', () => {
   const queue = makeQueue({ maxWaitMs: 150 })
   queue.join()

@@ -8,14 +8,10 @@ import { home } from '../../support/server.ts'
 
 const fresh = freshFolders()
 
-/** As a process that is killed does: it ends in the middle of what it has to say. */
-const program = `import { writeSync } from 'node:fs'
-writeSync(3, '{"said":"all of it"}\\n{"said":"half o')
-`
-
-test('a process that ends in the middle of a line has said the lines before it, and harms nobody', async () => {
+/** Runs a program of this source; the lines that it said, and its end. */
+async function run(source: string) {
   const folder = await fresh()
-  await writeFile(join(folder, 'talk.ts'), program)
+  await writeFile(join(folder, 'talk.ts'), `import { writeSync } from 'node:fs'\n${source}`)
   const heard: unknown[] = []
   const { ended } = new FencedProcess<never>({
     program: relative(join(home, 'src/conversion'), join(folder, 'talk')),
@@ -28,6 +24,18 @@ test('a process that ends in the middle of a line has said the lines before it, 
       return undefined
     },
   })
-  expect(await ended).toMatchObject({ type: 'crashed', what: 'its process ended with code 0' })
+  return { heard, end: await ended }
+}
+
+test('a process that ends in the middle of a line has said the lines before it, and harms nobody', async () => {
+  // As a process that is killed does.
+  const { heard, end } = await run(`writeSync(3, '{"said":"all of it"}\\n{"said":"half o')`)
+  expect(end).toMatchObject({ type: 'crashed', what: 'its process ended with code 0' })
   expect(heard).toEqual([{ said: 'all of it' }])
+})
+
+test('a process that says what is no message is ended, and harms nobody', async () => {
+  const { heard, end } = await run(`writeSync(3, 'no JSON\\n'); setInterval(() => {}, 1000)`)
+  expect(end).toMatchObject({ type: 'crashed', what: 'it said what is no message' })
+  expect(heard).toEqual([])
 })

@@ -57,6 +57,14 @@ test('what was placed for a model stays when the result is removed', async () =>
   await placed.release()
 })
 
+test('a folder that was cleared away is made again', async () => {
+  const { ask, dir } = await open(10_000)
+  await ask('a')
+  await rm(dir, { recursive: true })
+  expect(await ask('b')).toMatchObject({ isNew: true })
+  expect(await readdir(dir)).toEqual(['b'])
+})
+
 test('what fails is not kept', async () => {
   const { kept, dir } = await open(100)
   await expect(kept.findOrMake('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no')

@@ -1,7 +1,8 @@
-import { connect, type ClientHttp2Stream } from 'node:http2'
+import type { ClientHttp2Stream } from 'node:http2'
 import * as grpc from '@grpc/grpc-js'
 import { expect, onTestFinished, test } from 'vitest'
 import { dropLate } from '../../../src/grpc/late-requests.ts'
+import { connectHttp2, openCall, statusOf } from '../../support/grpc-wire.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }
 const asIs = (bytes: Buffer) => bytes
@@ -34,29 +35,8 @@ async function open(path: string): Promise<ClientHttp2Stream> {
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', keys, (error, bound) => (error === null ? resolve(bound) : reject(error)))
   })
-  const session = connect(`http://127.0.0.1:${port}`)
-  onTestFinished(() => {
-    session.destroy()
-    server.forceShutdown()
-  })
-  return session.request({
-    ':method': 'POST',
-    ':path': path,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-  })
-}
-
-/** The status of a call, in the trailers or in a response that is nothing else. */
-function statusOf(stream: ClientHttp2Stream): Promise<unknown> {
-  stream.resume()
-  return new Promise(resolve => {
-    for (const event of ['response', 'trailers'] as const) {
-      stream.on(event, (headers: Record<string, unknown>) => {
-        if (headers['grpc-status'] !== undefined) resolve(headers['grpc-status'])
-      })
-    }
-  })
+  onTestFinished(() => server.forceShutdown())
+  return openCall(await connectHttp2(`127.0.0.1:${port}`), path)
 }
 
 test.each([
@@ -64,17 +44,17 @@ test.each([
   ['stops in the middle of its message', WHOLE.subarray(0, 5)],
   ['does not say that its one message is all', WHOLE],
 ])('a call whose client %s is ended', async (_what, bytes) => {
-  const stream = await open('/s/One')
+  const stream = await open('s/One')
   stream.write(bytes)
   expect(await statusOf(stream)).toBe('4')
 })
 
 test('a stream may be silent after its first message', async () => {
-  const stream = await open('/s/Many')
+  const stream = await open('s/Many')
   stream.write(WHOLE)
   const status = statusOf(stream)
   await new Promise(resolve => stream.once('data', resolve))
-  const other = await open('/s/One')
+  const other = await open('s/One')
   // By then the time of the stream is over as well.
   expect(await statusOf(other)).toBe('4')
   stream.end(WHOLE)

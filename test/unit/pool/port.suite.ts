@@ -55,6 +55,19 @@ export function portSuite(name: string, openPort: OpenPort): void {
       expect(loadMs).toBeGreaterThan(0)
     })
 
+    test('gives each request headers of its own, into which a handler may write', async () => {
+      const { port, order } = await open(`
+        export default {
+          preprocess: ({ headers }) => (headers.seen = headers.seen + '!', { text: headers.seen }),
+          inference: batch => batch,
+          postprocess: output => output.text,
+        }`)
+      await port.load(order)
+      const item = { ...itemOf('a'), headers: Object.freeze({ seen: 'once' }) }
+      const { answers } = await port.run('predict', [item, item])
+      expect(answers.map(textOf)).toEqual(['once!', 'once!'])
+    })
+
     test('loads a handler that brings its own means', async () => {
       const { port, order } = await open(ECHO)
       expect((await port.load(order)).graph).toBeUndefined()

@@ -1,6 +1,9 @@
+import type { ChildProcess } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { LogMessage } from '../../../src/pool/port.ts'
 import { ProcessPort, type ProcessPortOptions } from '../../../src/pool/process-port.ts'
 import { home, itemOf, orderFor } from '../../support/load-order.ts'
@@ -158,4 +161,46 @@ describe('a process', () => {
     expect(ended.message).toBe('exited with code 1')
     expect(ended.lastWords).toContain('Cannot find module')
   })
+
+  test('whose Node.js is not there any more is told, and closes its payload file once', async () => {
+    startWith('/no/such/node')
+    const closed = new Promise<void>(resolve => {
+      const listen = (message: unknown) => {
+        unsubscribe('child_process', listen)
+        const { process: child } = message as { process: ChildProcess }
+        child.once('close', () => resolve())
+      }
+      subscribe('child_process', listen)
+    })
+    const { message } = await new ProcessPort(options('/')).ended
+    expect(message).toBe('could not be started: spawn /no/such/node ENOENT')
+    const next = openSync('/dev/null', 'r') // It gets the number that has become free.
+    await closed
+    closeSync(next)
+  })
+
+  test('that is refused at once leaves no payload file open', () => {
+    startWith('no\0de')
+    const before = payloadFiles()
+    expect(() => new ProcessPort(options('/'))).toThrow('null bytes')
+    expect(payloadFiles()).toBe(before)
+  })
 })
+
+/** Until the test is over, processes are started with this in place of Node.js. */
+function startWith(node: string): void {
+  const { execPath } = process
+  onTestFinished(() => void (process.execPath = execPath))
+  process.execPath = node
+}
+
+/** How many payload files this process has open. */
+function payloadFiles(): number {
+  return readdirSync('/proc/self/fd').filter(fd => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith('/dev/shm/sconce-')
+    } catch {
+      return false // It was that of reading the folder.
+    }
+  }).length
+}

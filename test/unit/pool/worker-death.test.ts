@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { WorkerEnded } from '../../../src/pool/port.ts'
+import { itemOf } from '../../support/load-order.ts'
 import { closePools, echo, makePool, type Run, type Setup } from '../../support/pool.ts'
 import { failureOf } from '../../support/queue.ts'
 import { waitFor } from '../../support/wait-for.ts'
@@ -30,6 +31,22 @@ describe('a worker that dies', () => {
       '1 starting: was ended by SIGKILL',
       '1 ready',
     ])
+  })
+
+  test('runs nothing again that nobody waits for any more, and does not say so', async () => {
+    let runs = 0
+    const { pool, queue, ports, deaths, ask } = await makePool({
+      run: nth => (verb, items) => (runs++, nth === 0 ? never : echo(verb, items)),
+    })
+    await pool.scale(1).ready
+    const deadline = performance.now() + 200
+    const late = queue.push({ verb: 'predict', item: itemOf('late') }, { deadline })
+    const other = ask('a')
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_PASSED' })
+    expect(runs).toBe(1)
+    ports[0]?.kill('was ended by SIGKILL')
+    expect(await other).toBe('request a')
+    expect(deaths).toMatchObject([{ size: 1, isRetried: true }])
   })
 
   test('while it has nothing to do is replaced too', async () => {
