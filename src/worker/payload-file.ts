@@ -29,7 +29,9 @@ export class PayloadFile {
   readonly #side: Side
   /** More was refused: the system has no room for it. */
   #mostBytes = REGION_BYTES
-  #largestBytes = 0
+  /** The most that each region has had, and all of them together. */
+  readonly #regions = [0, 0, 0, 0]
+  #keptBytes = 0
 
   constructor(fd: number, side: Side) {
     this.fd = fd
@@ -57,7 +59,7 @@ export class PayloadFile {
       this.hasRest()
       return undefined
     }
-    this.#largestBytes = Math.max(this.#largestBytes, bytes)
+    this.#note(at, bytes)
     return { at, bytes }
   }
 
@@ -70,24 +72,33 @@ export class PayloadFile {
       if (count === 0) throw new RangeError(`The payload file holds ${done} bytes at ${at}, not ${bytes}`)
       done += count
     }
-    this.#largestBytes = Math.max(this.#largestBytes, bytes)
+    this.#note(at, bytes)
     return payload
   }
 
   /** A payload went the other way, and a part of it may lie here. */
   hasRest(): void {
-    this.#largestBytes = REGION_BYTES
+    this.#keptBytes = Infinity
   }
 
   /** Gives memory back to the system after large payloads. Only while no batch is under way. */
   shrink(): void {
-    if (this.#largestBytes <= KEPT_BYTES) return
+    if (this.#keptBytes <= KEPT_BYTES) return
     ftruncateSync(this.fd, 0)
-    this.#largestBytes = 0
+    this.#regions.fill(0)
+    this.#keptBytes = 0
   }
 
   close(): void {
     closeSync(this.fd)
+  }
+
+  #note(at: number, bytes: number): void {
+    const region = Math.floor(at / REGION_BYTES) % this.#regions.length
+    const more = bytes - (this.#regions[region] ?? 0)
+    if (more <= 0) return
+    this.#regions[region] = bytes
+    this.#keptBytes += more
   }
 
   #tryWrite(pieces: readonly Uint8Array[], at: number, bytes: number): boolean {

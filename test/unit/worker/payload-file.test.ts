@@ -66,6 +66,18 @@ test('memory for very large payloads is given back once nothing is under way', (
   expect(fstatSync(server.fd).size).toBe(0)
 })
 
+test('so is memory for large payloads there and back that are too much together', () => {
+  const some = Buffer.alloc(5_000_000)
+  encode(run(1, some), server)
+  encode(run(2, some), server)
+  const back = [done(1, some), done(2, some)].flatMap(message => encode(message, worker))
+  server.shrink()
+  expect(fstatSync(server.fd).size).toBeGreaterThan(0)
+  new FrameReader<FromWorker>(2 ** 30, server).push(Buffer.concat(back))
+  server.shrink()
+  expect(fstatSync(server.fd).size).toBe(0)
+})
+
 test('what was written before there was no more room is given back', () => {
   // The system takes less than it was given.
   expect(server.write(1, [Buffer.alloc(1000)], LARGE)).toBeUndefined()
