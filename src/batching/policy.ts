@@ -13,10 +13,10 @@ export interface BatchFacts {
 }
 
 /**
- * Why a batch got no more items: it was full, the worker was idle and there were no more, the delay was over, it had a
- * preferred size, or it came back from a worker that died.
+ * Why a batch got no more items: it was full, the worker was idle and there were no more, the worker was busy with one
+ * that is no larger, the delay was over, it had a preferred size, or it came back from a worker that died.
  */
-export type CutBy = 'full' | 'idle' | 'delay' | 'preferred' | 'retry'
+export type CutBy = 'full' | 'idle' | 'ahead' | 'delay' | 'preferred' | 'retry'
 
 export type Decision =
   { readonly take: number; readonly cutBy: CutBy } | { readonly take: 0; readonly waitMs: number }
@@ -39,9 +39,9 @@ export function decide(facts: BatchFacts): Decision {
 }
 
 /**
- * Whether a worker that is busy gets a further batch, so that it can begin as soon as it is free: only a full one, and
- * only where each other worker that becomes free meanwhile still finds one.
+ * Whether a worker that is busy gets a further batch, so that it can begin as soon as it is free: one that is large enough
+ * to be worth it, and only where each other worker that becomes free meanwhile still finds as much.
  */
-export function maySpare(facts: { waiting: number; batchSize: number; workers: number }): boolean {
-  return facts.waiting >= facts.batchSize * Math.max(1, facts.workers)
+export function maySpare(facts: { waiting: number; least: number; workers: number }): boolean {
+  return facts.waiting >= facts.least * Math.max(1, facts.workers)
 }

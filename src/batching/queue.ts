@@ -129,6 +129,7 @@ export class Queue<I, A> {
       if (entries.length === 0) continue
       this.#lastSize = entries.length
       taker.held += 1
+      taker.lastSize = entries.length
       taker.isAlone = cutBy === 'retry'
       if (this.length > 0) this.#wake()
       return { entries, cutBy }
@@ -204,7 +205,8 @@ export class Queue<I, A> {
     const batchSize = this.#batchLimit
     if (taker.held > 0) {
       const isWorth = !this.#takers.hasIdle && this.#isWorth(taker)
-      return isWorth ? { take: batchSize, cutBy: 'full' } : { take: 0, waitMs: Infinity }
+      if (!isWorth) return { take: 0, waitMs: Infinity }
+      return { take: batchSize, cutBy: this.#waiting.lineLength < batchSize ? 'ahead' : 'full' }
     }
     if (this.#waiting.hasReturned) return { take: batchSize, cutBy: 'retry' }
     const { maxDelayMs, preferredSizes = [] } = this.options
@@ -215,13 +217,12 @@ export class Queue<I, A> {
 
   /** Whether there is a batch for one that is busy. */
   readonly #isWorth = (taker: Taker): boolean => {
-    const facts = {
-      waiting: this.#waiting.lineLength,
-      batchSize: this.#batchLimit,
-      workers: this.#takers.serving,
-    }
-    if (taker.isAlone === true || this.#waiting.hasReturned || !maySpare(facts)) return false
-    return taker.wantsMore?.() ?? false
+    if (taker.isAlone === true || this.#waiting.hasReturned) return false
+    const batchSize = this.#batchLimit
+    const wanted = taker.wantsFrom?.(batchSize) ?? Infinity
+    // Who asked for a delay asked for larger batches.
+    const least = this.options.maxDelayMs > 0 ? Math.max(wanted, batchSize) : wanted
+    return maySpare({ waiting: this.#waiting.lineLength, least, workers: this.#takers.serving })
   }
 
   #wake(): void {

@@ -2,10 +2,15 @@
 export interface Taker {
   /** Batches that it has taken and not counted out; the queue counts them in. */
   held: number
+  /** Items of the batch that it took last. */
+  lastSize?: number
   /** What it has came back from a worker that died, and must have no other beside it. */
   isAlone?: boolean
-  /** Whether a busy one wants a further batch at all; one that does not say so does not. */
-  wantsMore?(): boolean
+  /**
+   * From how many items on a busy one wants a further batch, where one may have up to `batchSize`; Infinity: not at all,
+   * as one that does not say.
+   */
+  wantsFrom?(batchSize: number): number
 }
 
 interface Puller {

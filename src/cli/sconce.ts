@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { useCompiledCode } from './compiled-code.ts'
+import { allowForBodies } from './heap-settings.ts'
 import { runCommand } from './run-command.ts'
 
+allowForBodies()
 useCompiledCode()
 await runCommand(process.argv.slice(2), {
   start: async () => (await import('./start.ts')).start,

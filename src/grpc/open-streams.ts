@@ -88,7 +88,7 @@ export class OpenStreams {
   }
 
   #count(stream: ServerHttp2Stream, open: OpenStream, chunk: Buffer): void {
-    if (stream.closed) return
+    if (isOver(stream)) return
     const { budget } = this.#options
     open.read += chunk.length
     open.meter.add(chunk)
@@ -101,7 +101,7 @@ export class OpenStreams {
 
   #look(at: number): void {
     for (const [stream, open] of this.#all) {
-      if (stream.closed) continue
+      if (isOver(stream)) continue
       if (this.#readsTooSlowly(stream, open, at)) {
         this.#cut(stream, 'it did not take its answer')
         stream.close(constants.NGHTTP2_CANCEL)
@@ -138,6 +138,9 @@ export class OpenStreams {
     this.#options.onCut(stream.session?.socket.remoteAddress ?? '', why)
   }
 }
+
+/** A stream may be gone before it says so. */
+const isOver = ({ closed, destroyed }: ServerHttp2Stream) => closed || destroyed
 
 /** Ends a call as grpc-js would, with a status and nothing else; where an answer has begun, without a status. */
 function refuse(stream: ServerHttp2Stream, failed: Failure): void {

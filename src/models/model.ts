@@ -70,6 +70,8 @@ export class Model {
   #settings: ModelSettings
   #circuit = closedCircuit
   #closing: Promise<void> | undefined
+  /** Settles once the workers that measuring has asked for are there, or are not to be had. */
+  #widened: Promise<void> = Promise.resolve()
   /** False while the last workers leave: what waits is still served, nothing is let in. */
   #isOpen = true
 
@@ -163,6 +165,15 @@ export class Model {
   }
 
   /**
+   * Starts the first workers, and those that they find it worth to have. Throws why a first one does not load; one of the
+   * others is tried again while the model serves.
+   */
+  async start(): Promise<void> {
+    await this.pool.scale(this.#settings.minWorkers).ready
+    await this.#widened
+  }
+
+  /**
    * Starts workers up to `minWorkers`, drains those above `maxWorkers`, and keeps the numbers. Resolves when that is
    * done; where a new worker does not load, the numbers go back and the reason is thrown.
    */
@@ -210,7 +221,7 @@ export class Model {
     const workers = this.tuning.workers(this.#settings)
     if (workers === undefined || this.#closing !== undefined) return
     this.#settings = { ...this.#settings, minWorkers: workers, maxWorkers: workers, areWorkersFree: false }
-    this.pool.scale(workers)
+    this.#widened = this.pool.scale(workers).ready.catch(() => {})
   }
 
   /** Lets nothing in any more and waits until the workers have taken what waits, as long as there are any. */

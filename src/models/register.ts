@@ -108,7 +108,7 @@ export async function registerModel(request: RegisterRequest, deps: RegisterDeps
     deps.registry.add(model)
     undo.push(() => deps.registry.remove(model))
     release()
-    const ready = model.pool.scale(model.settings.minWorkers).ready.catch(async (error: unknown) => {
+    const ready = model.start().catch(async (error: unknown) => {
       if (!request.atStartup) await undoAll()
       throw toLoadFailure(error, model)
     })

@@ -238,6 +238,8 @@ function startProcess(
   file: PayloadFile | undefined,
 ): ChildProcess {
   const flags = [
+    // Tensors lie outside of V8's heap: they are not to make it search all of that again and again.
+    '--external-memory-accounted-in-global-limit',
     '--permission',
     '--allow-addons',
     ...readable.map(path => `--allow-fs-read=${path}`),

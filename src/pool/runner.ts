@@ -6,8 +6,8 @@ import type { BatchResult, WorkerPort } from './port.ts'
 export interface RunnerOptions {
   /** Milliseconds until a worker that has not answered is killed; Infinity waits for ever. */
   readonly responseTimeoutMs: number
-  /** Whether a batch may wait in the worker while another one runs. */
-  mayRunAhead(): boolean
+  /** Milliseconds that batches take lately; Infinity where none may wait in the worker. */
+  batchMs(): number
 }
 
 /** How a run went. */
@@ -28,8 +28,13 @@ interface Run {
   isLate: boolean
 }
 
-/** What runs for longer is likely to be stuck or slow: nobody is to wait behind it. */
-const MAX_RUN_MS = 100
+/** A batch waits in a worker, past recall, only where it will be its turn within this time. */
+const MAX_AHEAD_MS = 100
+/**
+ * Where batches take less, the way to the worker and back takes as long as they do: one that is as large as the one before
+ * it need not be full to go ahead.
+ */
+const QUICK_MS = 5
 
 /**
  * What one worker has to run, in its order: knows which run is on, kills the worker where that takes too long, and says
@@ -37,6 +42,7 @@ const MAX_RUN_MS = 100
  */
 export class Runner implements Taker {
   held = 0
+  lastSize = 0
   isAlone = false
   readonly port: WorkerPort
   readonly #options: RunnerOptions
@@ -49,11 +55,13 @@ export class Runner implements Taker {
   }
 
   /** A second batch, but no third, and not behind one that may take long. */
-  wantsMore(): boolean {
-    if (this.held !== 1 || !this.#options.mayRunAhead()) return false
-    // Where there is none yet, what it was given is about to start.
+  wantsFrom(batchSize: number): number {
+    const batchMs = this.#options.batchMs()
+    if (this.held !== 1 || batchMs > MAX_AHEAD_MS) return Infinity
+    // Where there is none yet, what it was given is about to start. What runs for long is likely to be stuck or slow.
     const startedAt = this.#runs[0]?.startedAt
-    return startedAt === undefined || performance.now() - startedAt < MAX_RUN_MS
+    if (startedAt !== undefined && performance.now() - startedAt >= MAX_AHEAD_MS) return Infinity
+    return batchMs > QUICK_MS ? batchSize : Math.min(batchSize, this.lastSize)
   }
 
   /** Never throws. */

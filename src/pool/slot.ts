@@ -42,8 +42,6 @@ export interface SlotOptions {
 
 /** Milliseconds a worker that was asked to end may take before it is killed. */
 const STOP_GRACE_MS = 2000
-/** A batch waits in a worker, past recall, only where it will be its turn within this time. */
-const MAX_AHEAD_MS = 100
 
 /**
  * The server's side of one worker: starts it, lets it pull batches, replaces it when it dies, and ends it. What a worker
@@ -206,8 +204,8 @@ export class Slot {
   /** Runs batches until `stop`; false where the worker failed. One batch runs, and one may wait in the worker. */
   async #pull(port: WorkerPort, stop: AbortController): Promise<boolean> {
     const { queue, observer, responseTimeoutMs, mayRetry } = this.#options
-    const mayRunAhead = () => mayRetry && (queue.pace.batchMs ?? Infinity) <= MAX_AHEAD_MS
-    const runner = new Runner(port, { responseTimeoutMs, mayRunAhead })
+    const batchMs = () => (mayRetry ? (queue.pace.batchMs ?? Infinity) : Infinity)
+    const runner = new Runner(port, { responseTimeoutMs, batchMs })
     let isWell = true
     const pull = async () => {
       let next = queue.next(stop.signal, runner)

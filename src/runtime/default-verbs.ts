@@ -5,15 +5,19 @@ import { jsonOf, tensorsFromJson, tensorsToJson } from './json-tensors.ts'
 import { rowCount } from './tensor.ts'
 import type { Tensors } from './tensor.ts'
 
-/** Whether a request gave one row without the axis of rows; absent where a handler's own preprocess read it. */
-const singles = new WeakMap<Input, boolean>()
+/**
+ * Whether a request gave one row without the axis of rows; absent where a handler's own preprocess read it. Kept with the
+ * request: a WeakMap costs the garbage collector more than the model costs.
+ */
+const SINGLE = Symbol('single')
+type Marked = Input & { [SINGLE]?: boolean }
 
 /** `inference` gives one answer or error per entry: unlike a handler's own verb it lets one entry fail alone. */
 export const defaultVerbs = { preprocess, inference, postprocess }
 
-function preprocess(input: Input, { session }: Context): Tensors {
+function preprocess(input: Marked, { session }: Context): Tensors {
   const { tensors, single } = tensorsFromJson(jsonOf(input, session.graph), session.graph)
-  singles.set(input, single)
+  input[SINGLE] = single
   return tensors
 }
 
@@ -21,7 +25,7 @@ function inference(batch: readonly Tensors[], { session }: Context): Promise<(Te
   return inferBatch(session, batch)
 }
 
-function postprocess(output: Tensors, input: Input): unknown {
-  const single = singles.get(input) ?? Object.values(output).every(tensor => rowCount(tensor) === 1)
+function postprocess(output: Tensors, input: Marked): unknown {
+  const single = input[SINGLE] ?? Object.values(output).every(tensor => rowCount(tensor) === 1)
   return tensorsToJson(output, single)
 }

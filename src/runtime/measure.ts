@@ -10,6 +10,8 @@ const MOST_RUNS = 50
 const REPEAT_MS = 5
 /** Of a slow model one run has to do: what disturbs it is little against it. */
 const SLOW_MS = 250
+/** How long sessions of a slow model are compared. */
+const TURNS_MS = 400
 /** Length that an axis of tokens gets. */
 const TOKENS = 16
 
@@ -62,11 +64,7 @@ export function hasRows({ inputs, outputs }: GraphInfo): boolean {
 }
 
 /** The least time of one run with so many rows; undefined where the graph does not take them. */
-export async function timeRun(
-  session: Session,
-  samples: SampleInputs,
-  rows: number,
-): Promise<RunTime | undefined> {
+async function timeRun(session: Session, samples: SampleInputs, rows: number): Promise<RunTime | undefined> {
   const inputs = samples.make(rows)
   let ms = Infinity
   const startedAt = performance.now()
@@ -78,6 +76,23 @@ export async function timeRun(
     if (endedAt - startedAt > (run < LEAST_RUNS ? SLOW_MS : REPEAT_MS)) break
   }
   return { size: rows, ms }
+}
+
+/**
+ * The least milliseconds of one row in each session; Infinity where one does not take it. In turns, so that what disturbs
+ * the machine for a while does not decide between them.
+ */
+export async function timeTurns(sessions: readonly Session[], samples: SampleInputs): Promise<number[]> {
+  const least = sessions.map(() => Infinity)
+  const startedAt = performance.now()
+  do {
+    for (const [index, session] of sessions.entries()) {
+      const { ms } = (await timeRun(session, samples, 1)) ?? { ms: Infinity }
+      least[index] = Math.min(least[index] ?? Infinity, ms)
+    }
+    // What takes less was repeated already.
+  } while (Math.max(...least) > REPEAT_MS && performance.now() - startedAt < TURNS_MS)
+  return least
 }
 
 /**

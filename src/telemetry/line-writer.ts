@@ -4,7 +4,7 @@ const CHUNK_CHARS = 16 * 1024
 const FLUSH_AFTER_MS = 200
 const RETRY_AFTER_MS = 10
 const MAX_PENDING_CHARS = 64 * 1024 * 1024
-const GIVE_UP_AFTER_MS = 5_000
+const GIVE_UP_AFTER_MS = 2_000
 
 /**
  * Collects lines and writes them to a file descriptor in large chunks, in order.
@@ -61,19 +61,24 @@ export class LineWriter {
     return done
   }
 
-  /** Resolves when everything written so far has been taken by the descriptor. */
+  /**
+   * Resolves when everything written so far has been taken by the descriptor, or its reader has taken nothing for two
+   * seconds: then nothing more is written, so that a server can end whose log nobody reads.
+   */
   async flush(): Promise<void> {
-    while (!this.writeOut()) await new Promise(resolve => setTimeout(resolve, RETRY_AFTER_MS))
+    const patience = new Patience()
+    while (!this.writeOut() && patience.goesOn(this.#rest.length)) {
+      await new Promise(resolve => setTimeout(resolve, RETRY_AFTER_MS))
+    }
+    this.#closed ||= !this.#isEmpty()
   }
 
-  /** The same, blocking: for the end of the process. Gives up on a reader that takes nothing for five seconds. */
+  /** The same, blocking: for the end of the process. Gives up on a reader that takes nothing for two seconds. */
   flushSync(): void {
+    if (this.#closed) return
     const sleeper = new Int32Array(new SharedArrayBuffer(4))
-    let waitedMs = 0
-    let left = this.#rest.length
-    while (!this.writeOut() && waitedMs < GIVE_UP_AFTER_MS) {
-      waitedMs = this.#rest.length === left ? waitedMs + RETRY_AFTER_MS : 0
-      left = this.#rest.length
+    const patience = new Patience()
+    while (!this.writeOut() && patience.goesOn(this.#rest.length)) {
       Atomics.wait(sleeper, 0, 0, RETRY_AFTER_MS)
     }
   }
@@ -109,5 +114,21 @@ export class LineWriter {
 
   #writeOutAfter(ms: number): void {
     this.#timer ??= setTimeout(() => this.writeOut(), ms).unref()
+  }
+}
+
+/** How long a reader is waited for that takes nothing. */
+class Patience {
+  #left = -1
+  #since = 0
+
+  /** To be asked before each pause, with what is left to be taken. */
+  goesOn(left: number): boolean {
+    const now = performance.now()
+    if (left !== this.#left) {
+      this.#left = left
+      this.#since = now
+    }
+    return now - this.#since < GIVE_UP_AFTER_MS
   }
 }

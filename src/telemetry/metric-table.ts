@@ -82,7 +82,7 @@ export const metricTable = {
   sconce_batches_total: own(
     'counter',
     [...MODEL, 'cut_by'],
-    'Batches that ran, by what kept them from being larger: full, idle (no more waited), delay, preferred, retry.',
+    'Batches that ran, by what kept them from being larger: full, idle (no more waited), ahead (as many as the busy worker had), delay, preferred, retry.',
   ),
   sconce_requests_dropped_total: own(
     'counter',

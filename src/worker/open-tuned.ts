@@ -1,5 +1,5 @@
 import type { HandlerLogger } from '../runtime/handler.ts'
-import { hasRows, SampleInputs, timeRun, timeSizes } from '../runtime/measure.ts'
+import { hasRows, SampleInputs, timeSizes, timeTurns } from '../runtime/measure.ts'
 import type { ModelSession } from '../runtime/session.ts'
 import { choosePayingSize, shareThreads, type RunTime, type Shares } from '../runtime/tuning.ts'
 import { openModel } from './open-model.ts'
@@ -58,14 +58,10 @@ async function tuneThreads({ order, session, samples, log }: Tuning): Promise<{
     sessions.set(count, opened)
     return opened
   }
-  const one = await timeRun(await withThreads(1), samples, 1)
-  const all = mostThreads === 1 ? one : await timeRun(await withThreads(mostThreads), samples, 1)
-  const shares = shareThreads({
-    threads: mostThreads,
-    oneThreadMs: one?.ms ?? Infinity,
-    allThreadsMs: all?.ms ?? Infinity,
-    areWorkersFree,
-  })
+  const compared = [await withThreads(1)]
+  if (mostThreads > 1) compared.push(await withThreads(mostThreads))
+  const [oneThreadMs = Infinity, allThreadsMs = oneThreadMs] = await timeTurns(compared, samples)
+  const shares = shareThreads({ threads: mostThreads, oneThreadMs, allThreadsMs, areWorkersFree })
   const chosen = await withThreads(shares.threads)
   for (const other of new Set(sessions.values())) if (other !== chosen) await other.close()
   return { session: chosen, shares }

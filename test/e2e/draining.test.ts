@@ -1,4 +1,5 @@
 /** How a server ends that is asked to: its probes say so first, then it serves on, then it lets nobody in. */
+import { once } from 'node:events'
 import { get } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
@@ -107,4 +108,15 @@ test('a request that outlasts the drain time is cut, and its worker does not kee
   expect(await server.cli.ended).toEqual({ code: 0, signal: null })
   expect(workers.filter(isAlive)).toEqual([])
   expect((await readdir(tmp)).length).toBeLessThan(before.length)
+})
+
+test('a log that nobody reads does not keep the server', async () => {
+  const server = await start()
+  server.cli.child.stdout?.pause()
+  // More than the pipe holds: each of them is a line.
+  const path = `/predictions/${'x'.repeat(4000)}`
+  for (let request = 0; request < 200; request++) await (await fetch(server.inference + path)).text()
+  server.cli.signal('SIGTERM')
+  const [code] = await once(server.cli.child, 'exit')
+  expect(code).toBe(0)
 })

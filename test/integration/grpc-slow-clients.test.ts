@@ -3,6 +3,7 @@ import { setInterval as ticks } from 'node:timers/promises'
 import { connect } from 'node:net'
 import { constants, type ClientHttp2Stream } from 'node:http2'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { GRPCInferenceService } from '../../src/grpc/services-open-inference.ts'
 import { InferenceAPIsService } from '../../src/grpc/services-torchserve.ts'
 import { GrpcClient, type Outcome } from '../support/grpc.ts'
 import { connectHttp2, framed, openCall, statusOf } from '../support/grpc-wire.ts'
@@ -148,6 +149,25 @@ describe('half a message', () => {
     expect(await status).toBe('8')
     await waitFor('room', async () => codeOf(await server.predict(450_000)) === 0)
   })
+})
+
+test('a stream that has answered already is reset when its next message finds no room', async () => {
+  const server = await start('--max-inflight-bytes=1000000')
+  const { ModelInfer } = GRPCInferenceService.methods
+  const message = (bytes: number) => {
+    const contents = { bytes_contents: [Buffer.alloc(bytes, 'x')] }
+    const inputs = [{ name: 'data', datatype: 'BYTES', shape: [1n], contents }]
+    return framed(ModelInfer.request.encode({ model_name: 'busy', inputs }))
+  }
+  const session = await connectHttp2(server.server.grpc?.inference)
+  const stream = openCall(session, 'inference.GRPCInferenceService/ModelStreamInfer')
+  const closed = new Promise(resolve => stream.once('close', resolve))
+  stream.write(message(10))
+  await new Promise(resolve => stream.once('data', resolve))
+  stream.write(message(2_000_000).subarray(0, 1_500_000))
+  await closed
+  expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  await waitFor('room', async () => codeOf(await server.predict(450_000)) === 0)
 })
 
 test('a stream holds the requests that are not answered yet, and no others', async () => {

@@ -52,11 +52,12 @@ describe('with preferred sizes and a delay', () => {
 })
 
 test.each([
-  [{ waiting: 3, batchSize: 4, workers: 1 }, false],
-  [{ waiting: 4, batchSize: 4, workers: 1 }, true],
-  [{ waiting: 7, batchSize: 4, workers: 2 }, false],
-  [{ waiting: 8, batchSize: 4, workers: 2 }, true],
-  [{ waiting: 1, batchSize: 1, workers: 0 }, true],
+  [{ waiting: 3, least: 4, workers: 1 }, false],
+  [{ waiting: 4, least: 4, workers: 1 }, true],
+  [{ waiting: 7, least: 4, workers: 2 }, false],
+  [{ waiting: 8, least: 4, workers: 2 }, true],
+  [{ waiting: 1, least: 1, workers: 0 }, true],
+  [{ waiting: 9, least: Infinity, workers: 1 }, false],
 ])('a busy worker gets a batch beside its own only where all others still find one: %j', (facts, may) => {
   expect(maySpare(facts)).toBe(may)
 })

@@ -7,7 +7,7 @@ const open = new AbortController().signal
 afterEach(() => void vi.useRealTimers())
 
 describe('a worker that is busy', () => {
-  const makeTaker = (): Taker => ({ held: 0, wantsMore: () => true })
+  const makeTaker = (): Taker => ({ held: 0, wantsFrom: size => size })
 
   test('gets a further batch where it is full and the others find one, too', async () => {
     const queue = makeQueue({ batchSize: 2 })
@@ -20,6 +20,26 @@ describe('a worker that is busy', () => {
     const more = queue.next(open, taker)
     push(queue, 6)
     expect(itemsOf(await more)).toEqual([3, 4])
+  })
+
+  test('gets one that is not full where it wants that, but for a queue that waits for company', async () => {
+    const taker: Taker = { held: 0, wantsFrom: () => taker.lastSize ?? Infinity }
+    const queue = makeQueue({ batchSize: 8 })
+    queue.join()
+    push(queue, 1, 2)
+    await queue.next(open, taker)
+    const more = queue.next(open, taker)
+    push(queue, 3)
+    push(queue, 4)
+    const ahead = await more
+    expect([itemsOf(ahead), ahead.cutBy]).toEqual([[3, 4], 'ahead'])
+    const patient: Taker = { held: 1, lastSize: 1, wantsFrom: () => 1 }
+    const delaying = makeQueue({ batchSize: 2, maxDelayMs: 60_000 })
+    delaying.join()
+    const later = delaying.next(open, patient)
+    push(delaying, 1)
+    push(delaying, 2)
+    expect(itemsOf(await later)).toEqual([1, 2])
   })
 
   test('leaves what comes to one that is idle', async () => {
@@ -45,7 +65,7 @@ describe('what comes back from a worker', () => {
     const { entries } = await queue.next(open)
     queue.giveBack([entries.slice(0, 2), entries.slice(2)])
     expect(queue.length).toBe(9)
-    const taker: Taker = { held: 0, wantsMore: () => true }
+    const taker: Taker = { held: 0, wantsFrom: size => size }
     const first = await queue.next(open, taker)
     expect([itemsOf(first), first.cutBy]).toEqual([[1, 2], 'retry'])
     const stop = new AbortController()
