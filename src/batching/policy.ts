@@ -8,13 +8,15 @@ export interface BatchFacts {
   readonly oldestMs: number
   /** How long an item may wait for company; 0 is work-conserving. */
   readonly maxDelayMs: number
+  /** How long one of them may wait at most, so that it can be run before its deadline; Infinity where none has one. */
+  readonly leftMs: number
   /** Sizes below `batchSize` for which it is not worth waiting any longer. */
   readonly preferredSizes: readonly number[]
 }
 
 /**
  * Why a batch got no more items: it was full, the worker was idle and there were no more, the worker was busy with one
- * that is no larger, the delay was over, it had a preferred size, or it came back from a worker that died.
+ * that is no larger, the delay was over or a deadline near, it had a preferred size, or it came back from a worker that died.
  */
 export type CutBy = 'full' | 'idle' | 'ahead' | 'delay' | 'preferred' | 'retry'
 
@@ -25,14 +27,15 @@ export type Decision =
  * How many items a free worker takes now, or how long it waits for company first.
  *
  * Work-conserving unless a delay was asked for: what is there is taken at once, so batches form by themselves while
- * workers are busy and nobody waits at low load. The delay counts from the arrival of the oldest item.
+ * workers are busy and nobody waits at low load. The delay counts from the arrival of the oldest item, and
+ * ends early where a deadline would pass.
  */
 export function decide(facts: BatchFacts): Decision {
-  const { waiting, batchSize, oldestMs, maxDelayMs, preferredSizes } = facts
+  const { waiting, batchSize, oldestMs, maxDelayMs, leftMs, preferredSizes } = facts
   if (waiting === 0) return { take: 0, waitMs: Infinity }
   if (waiting >= batchSize) return { take: batchSize, cutBy: 'full' }
   if (maxDelayMs === 0) return { take: waiting, cutBy: 'idle' }
-  const waitMs = maxDelayMs - oldestMs
+  const waitMs = Math.min(maxDelayMs - oldestMs, leftMs)
   if (waitMs <= 0) return { take: waiting, cutBy: 'delay' }
   const preferred = Math.max(0, ...preferredSizes.filter(size => size <= waiting))
   return preferred > 0 ? { take: preferred, cutBy: 'preferred' } : { take: 0, waitMs }

@@ -47,6 +47,11 @@ const turnEnds = () => new Promise<void>(resolve => void setImmediate(resolve))
 /** How often a full queue is searched for items that nobody waits for: under overload each push finds it full. */
 const SEARCH_PAUSE_MS = 5
 
+/** A batch waits for company until so many runs fit in before a deadline: one may take longer than the average. */
+const DEADLINE_RUNS = 2
+
+const NO_DELAY = { maxDelayMs: 0, oldestMs: 0, leftMs: Infinity, preferredSizes: [] } as const
+
 const PATIENT: Terms = { isGone: () => false, deadline: Infinity, priority: 'normal', bytes: 0 }
 
 /**
@@ -209,10 +214,20 @@ export class Queue<I, A> {
       return { take: batchSize, cutBy: this.#waiting.lineLength < batchSize ? 'ahead' : 'full' }
     }
     if (this.#waiting.hasReturned) return { take: batchSize, cutBy: 'retry' }
+    return decide({ ...this.#delay(), waiting: this.#waiting.lineLength, batchSize })
+  }
+
+  /** What a delay that was asked for comes to now. */
+  #delay() {
     const { maxDelayMs, preferredSizes = [] } = this.options
-    const oldestMs = maxDelayMs > 0 ? performance.now() - this.#waiting.oldestAt() : 0
-    const waiting = this.#waiting.lineLength
-    return decide({ waiting, batchSize, maxDelayMs, oldestMs, preferredSizes })
+    if (maxDelayMs === 0) return NO_DELAY
+    const oldestAt = this.#waiting.oldestAt()
+    const now = performance.now()
+    const soonest = this.#waiting.soonestDeadline(this.#batchLimit)
+    // Without a pace nobody knows what would be in time.
+    const lastsMs = DEADLINE_RUNS * (this.pace.batchMs ?? Infinity)
+    const leftMs = soonest === Infinity ? Infinity : soonest - now - lastsMs
+    return { maxDelayMs, preferredSizes, oldestMs: now - oldestAt, leftMs }
   }
 
   /** Whether there is a batch for one that is busy. */

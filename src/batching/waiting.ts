@@ -49,6 +49,14 @@ export class Waiting<I, A> {
     return this.#lines.oldestAt
   }
 
+  /** The soonest deadline in line, where there are fewer than `most`; Infinity where none has one. */
+  soonestDeadline(most: number): number {
+    let soonest = Infinity
+    if (this.#lines.length >= most) return soonest
+    for (const { deadline } of this.#lines.all()) soonest = Math.min(soonest, deadline)
+    return soonest
+  }
+
   /** How many would be served before one of this priority that comes now. */
   ahead(priority: Terms['priority']): number {
     return this.#returnedLength + this.#lines.ahead(priority)

@@ -27,19 +27,27 @@ test.each([
     { waiting: 2, oldestMs: 5000, maxDelayMs: 100 },
     { take: 2, cutBy: 'delay' },
   ],
+  [
+    'a deadline is nearer than the end of the delay',
+    { waiting: 2, oldestMs: 10, maxDelayMs: 100, leftMs: 20 },
+    { take: 0, waitMs: 20 },
+  ],
+  [
+    'a deadline is near',
+    { waiting: 2, oldestMs: 10, maxDelayMs: 100, leftMs: -5 },
+    { take: 2, cutBy: 'delay' },
+  ],
 ])('%s', (_case, facts, decision) => {
-  expect(decide({ batchSize: 4, preferredSizes: [], ...facts })).toEqual(decision)
+  expect(decide({ batchSize: 4, leftMs: Infinity, preferredSizes: [], ...facts })).toEqual(decision)
 })
 
 test('a batch size of one never waits', () => {
-  expect(decide({ waiting: 1, batchSize: 1, oldestMs: 0, maxDelayMs: 60_000, preferredSizes: [] })).toEqual({
-    take: 1,
-    cutBy: 'full',
-  })
+  const facts = { oldestMs: 0, maxDelayMs: 60_000, leftMs: Infinity, preferredSizes: [] }
+  expect(decide({ ...facts, waiting: 1, batchSize: 1 })).toEqual({ take: 1, cutBy: 'full' })
 })
 
 describe('with preferred sizes and a delay', () => {
-  const facts = { batchSize: 16, maxDelayMs: 100, preferredSizes: [4, 8] }
+  const facts = { batchSize: 16, maxDelayMs: 100, leftMs: Infinity, preferredSizes: [4, 8] }
   test.each([
     ['none is reached', { waiting: 3, oldestMs: 40 }, { take: 0, waitMs: 60 }],
     ['one is reached', { waiting: 5, oldestMs: 0 }, { take: 4, cutBy: 'preferred' }],

@@ -202,6 +202,25 @@ describe('with a delay', () => {
     expect(batch()).toEqual([1, 2, 3, 4])
   })
 
+  test('a deadline ends the wait, so that it can be met', async () => {
+    const { queue, batch } = pullUnderFakeTime({ maxDelayMs: 1000 })
+    queue.pace.ran(1, 10)
+    push(queue, 1)
+    await vi.advanceTimersByTimeAsync(5)
+    void ask(queue, 2, { deadline: performance.now() + 50 })
+    await vi.advanceTimersByTimeAsync(29)
+    expect(batch()).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(batch()).toEqual([1, 2])
+  })
+
+  test('who has a deadline does not wait where nobody knows how long a run takes', async () => {
+    const { queue, batch } = pullUnderFakeTime({ maxDelayMs: 1000 })
+    void ask(queue, 1, { deadline: performance.now() + 50 })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(batch()).toEqual([1])
+  })
+
   test('the worker that waits for company gets it, not the one beside it', async () => {
     const { queue, batch } = pullUnderFakeTime({ maxDelayMs: 100 })
     let other: number[] | undefined
