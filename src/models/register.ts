@@ -78,9 +78,9 @@ export interface Registered {
 }
 
 /**
- * Registers one version of a model: finds the archive, opens it, claims the name, imports a PyTorch file, lays
- * a large graph out for this machine, decides handler and settings, adds the model to the registry and starts its workers. Where a step throws, the steps before it
- * are undone in reverse. Throws SHUTTING_DOWN where the server is stopped meanwhile.
+ * Registers one version of a model: finds the archive, opens it, claims the name, imports a PyTorch file, lays a large
+ * graph out for this machine, decides handler and settings, adds the model to the registry and starts its workers. Where
+ * a step throws, the steps before it are undone in reverse. Throws SHUTTING_DOWN where the server is stopped meanwhile.
  */
 export async function registerModel(request: RegisterRequest, deps: RegisterDeps): Promise<Registered> {
   const undo: (() => unknown)[] = []

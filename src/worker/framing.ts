@@ -132,7 +132,7 @@ export class FrameReader<M extends Message> {
       const head = JSON.parse(body.toString('utf8', 0, headLength)) as { payload?: unknown }
       const { payload, ...message } = head
       if (payload === undefined) {
-        if (body.length - headLength >= FILE_BYTES) this.#file?.hasRest()
+        if (body.length - headLength >= FILE_BYTES) this.#file?.noteRest()
         return unpack(message, views(body, headLength)) as M
       }
       return unpack(message, views(this.#readFile(payload), 0)) as M

@@ -1,7 +1,6 @@
 /**
  * The worker's program: hosts one handler and speaks frames over file descriptor 3, with a payload file on 4 where its
- * argument says so. Standard output and error are
- * the handler's own; the server turns them into log lines.
+ * argument says so. Standard output and error are the handler's own; the server turns them into log lines.
  */
 import { Socket } from 'node:net'
 import { toWorkerFailure } from './failures.ts'

@@ -56,7 +56,7 @@ export class PayloadFile {
     const at = ((this.#side === 'server' ? 0 : 2) + (batch % 2)) * REGION_BYTES
     if (!this.#tryWrite(pieces, at, bytes)) {
       this.#mostBytes = bytes - 1
-      this.hasRest()
+      this.noteRest()
       return undefined
     }
     this.#note(at, bytes)
@@ -77,7 +77,7 @@ export class PayloadFile {
   }
 
   /** A payload went the other way, and a part of it may lie here. */
-  hasRest(): void {
+  noteRest(): void {
     this.#keptBytes = Infinity
   }
 
