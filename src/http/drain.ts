@@ -10,7 +10,7 @@ import type { OpenRequests } from './open-requests.ts'
 export function drainOnClose(app: FastifyInstance, open: OpenRequests, draining?: AbortSignal): void {
   let closing = false
   const cut = () => {
-    if (closing && open.all.size === 0) app.server.closeAllConnections()
+    if (closing && open.size === 0) app.server.closeAllConnections()
   }
   open.onGone = cut
   app.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {

@@ -5,6 +5,9 @@ import { failureWith, type Failure } from '../errors.ts'
 
 /** One request until its answer is on its way, or nobody is there any more. */
 export interface OpenRequest {
+  readonly response: ServerResponse
+  /** Where it stands among the others. */
+  place: number
   /** Once it is known what was asked; with the client's address, which a closed connection no longer tells. */
   reply?: FastifyReply
   client?: string
@@ -17,9 +20,17 @@ export interface OpenRequest {
 /** When the client of a refused request may try again. */
 const RETRY_AFTER_S = 1
 
-/** The requests of one app that are being read or answered, and what they hold of the budget of all. */
+const OPEN = Symbol('open')
+type Marked = ServerResponse & { [OPEN]?: OpenRequest }
+
+/**
+ * The requests of one app that are being read or answered, and what they hold of the budget of all. In a list and not in a
+ * Map: a Map that so much comes and goes through leaves its outgrown tables behind, each holding on to the requests of its
+ * time and to the next table, and the garbage collector keeps copying all of them
+ * (docs/decisions/0060-the-way-of-a-small-request.md).
+ */
 export class OpenRequests {
-  readonly all = new Map<ServerResponse, OpenRequest>()
+  readonly #all: OpenRequest[] = []
   readonly #budget: ByteBudget
   readonly #maxRequestSize: number
   /** Told of each request that was read, once it is over. */
@@ -32,9 +43,21 @@ export class OpenRequests {
     this.#maxRequestSize = maxRequestSize
     // Before Fastify's own listener, which may have answered when it returns.
     app.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
-      this.all.set(response, { held: 0 })
-      response.once('close', () => this.#close(response))
+      const open: OpenRequest = { response, place: this.#all.length, held: 0 }
+      this.#all.push(open)
+      const marked: Marked = response
+      marked[OPEN] = open
+      response.once('close', () => this.#close(open))
     })
+  }
+
+  get size(): number {
+    return this.#all.length
+  }
+
+  /** Those that are open now; which may change while somebody goes through them. */
+  all(): OpenRequest[] {
+    return [...this.#all]
   }
 
   /**
@@ -53,7 +76,7 @@ export class OpenRequests {
 
   /** Notes what was asked. */
   note({ socket }: IncomingMessage, reply: FastifyReply): OpenRequest | undefined {
-    const open = this.all.get(reply.raw)
+    const open = openOf(reply.raw)
     if (open === undefined) return undefined
     open.reply = reply
     open.client = socket.remoteAddress ?? ''
@@ -63,7 +86,7 @@ export class OpenRequests {
 
   /** Notes an answer that waits to be taken. */
   addAnswer(response: ServerResponse, bytes: number): void {
-    const open = this.all.get(response)
+    const open = openOf(response)
     if (open === undefined) return
     open.held += bytes
     this.#budget.take(bytes)
@@ -85,15 +108,23 @@ export class OpenRequests {
     return true
   }
 
-  #close(response: ServerResponse): void {
-    const open = this.all.get(response)
-    this.all.delete(response)
-    if (open === undefined) return
+  #close(open: OpenRequest): void {
+    this.#remove(open)
     this.#budget.giveBack(open.held)
     if (isNoted(open)) this.onOver(open)
     this.onGone()
   }
+
+  /** The last one takes its place. */
+  #remove(open: OpenRequest): void {
+    const last = this.#all.pop()
+    if (last === undefined || last === open) return
+    last.place = open.place
+    this.#all[open.place] = last
+  }
 }
+
+const openOf = (response: Marked) => response[OPEN]
 
 function isNoted(open: OpenRequest): open is Required<OpenRequest> {
   return open.reply !== undefined

@@ -27,7 +27,8 @@ const LOOKS = 4
 export function cutSlowClients(app: FastifyInstance, open: OpenRequests, patience: Patience): void {
   const { timeoutMs, minBytesPerS, onCut } = patience
   const marks = new WeakMap<OpenRequest, Mark>()
-  const look = (response: ServerResponse, request: OpenRequest, at: number) => {
+  const look = (request: OpenRequest, at: number) => {
+    const { response } = request
     const { socket } = response.req
     if (response.writableEnded) return limitWriting(response, patience)
     if (response.req.complete) return
@@ -41,7 +42,7 @@ export function cutSlowClients(app: FastifyInstance, open: OpenRequests, patienc
   }
   const timer = setInterval(() => {
     const at = performance.now()
-    for (const [response, request] of open.all) look(response, request, at)
+    for (const request of open.all()) look(request, at)
   }, timeoutMs / LOOKS)
   timer.unref()
   app.addHook('onClose', (_app, done) => {

@@ -57,8 +57,8 @@ export class ProcessPort implements WorkerPort {
   #maxAnswerBytes = 0
   #unheard: NodeJS.Timeout | undefined
   #loading: Pending<Loaded> | undefined
-  /** Batches that it has, by number: one that it runs, and what was sent after it. */
-  readonly #running = new Map<number, Pending<BatchResult> & { size: number }>()
+  /** Batches that it has: one that it runs, and what was sent after it. */
+  readonly #running: (Pending<BatchResult> & { batch: number; size: number })[] = []
   #batch = 0
   #killReason: string | undefined
   #lastWords = ''
@@ -112,8 +112,8 @@ export class ProcessPort implements WorkerPort {
     return new Promise((resolve, reject) => {
       if (this.#gone) return reject(this.#gone)
       const batch = ++this.#batch
-      this.#running.set(batch, { resolve, reject, size: items.length })
-      const largest = Math.max(...[...this.#running.values()].map(({ size }) => size))
+      this.#running.push({ batch, resolve, reject, size: items.length })
+      const largest = Math.max(...this.#running.map(({ size }) => size))
       this.#reader.maxBytes = FRAME_ROOM_BYTES + largest * this.#maxAnswerBytes
       this.#send({ type: 'run', batch, verb, items })
     })
@@ -191,22 +191,22 @@ export class ProcessPort implements WorkerPort {
   }
 
   #finish(message: Extract<FromWorker, { type: 'done' }>): void {
-    const running = this.#running.get(message.batch)
+    const index = this.#running.findIndex(({ batch }) => batch === message.batch)
+    const running = this.#running[index]
     if (message.answers.length !== running?.size) {
       throw new FrameError(
         `${message.answers.length} answers to batch ${message.batch}, which is not running`,
       )
     }
-    this.#running.delete(message.batch)
-    if (this.#running.size === 0) this.#file?.shrink()
+    this.#running.splice(index, 1)
+    if (this.#running.length === 0) this.#file?.shrink()
     return running.resolve(message)
   }
 
   #settle(why: WorkerEnded): void {
     this.#gone = why
     this.#loading?.reject(why)
-    for (const running of this.#running.values()) running.reject(why)
-    this.#running.clear()
+    for (const running of this.#running.splice(0)) running.reject(why)
     this.#wire.destroy()
     this.#file?.close()
   }

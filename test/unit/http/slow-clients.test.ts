@@ -18,7 +18,7 @@ test('an answer that was taken late leaves nothing on its connection, which brin
     client.pause().write('GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await waitFor('the look', () => connection.listenerCount('timeout') > before)
     client.resume()
-    await waitFor('the end of the answer', () => app.openRequests.all.size === 0)
+    await waitFor('the end of the answer', () => app.openRequests.size === 0)
     expect(connection.listenerCount('timeout')).toBe(before)
   }
   expect(connection.destroyed).toBe(false)
