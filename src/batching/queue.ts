@@ -52,7 +52,7 @@ const DEADLINE_RUNS = 2
 
 const NO_DELAY = { maxDelayMs: 0, oldestMs: 0, leftMs: Infinity, preferredSizes: [] } as const
 
-const PATIENT: Terms = { isGone: () => false, deadline: Infinity, priority: 'normal', bytes: 0 }
+const neverGone = () => false
 
 /**
  * The bounded queue of one model version. Requests push into it, free workers pull batches out of it, and that is
@@ -104,7 +104,8 @@ export class Queue<I, A> {
    * nobody waits for any more gets CLIENT_GONE or DEADLINE_PASSED, and no worker.
    */
   push(item: I, asked: Partial<Terms> = {}): Promise<A> | Refusal {
-    const terms: Terms = { ...PATIENT, ...asked }
+    const { isGone = neverGone, deadline = Infinity, priority = 'normal', bytes = 0 } = asked
+    const terms: Terms = { isGone, deadline, priority, bytes }
     const refusal = this.#refuse(terms)
     if (refusal !== undefined) {
       this.options.onDropped?.(refusal.refused)

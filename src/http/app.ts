@@ -113,7 +113,9 @@ export function createApp(options: AppOptions): App {
   }
   const open = limitClients(app, options)
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  // The first is for bodies without a type; what the second one finds Fastify remembers by the type.
+  for (const type of ['*', /^/])
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler((error, request, reply) => sendFailure(options, error, request, reply))
   app.setNotFoundHandler((request, reply) => sendFailure(options, failure('ROUTE_NOT_FOUND'), request, reply))
   app.decorate('fixedHeaders', [...Object.entries(UNCACHED), ...Object.entries(options.cors)].flat())

@@ -30,7 +30,9 @@ export class HeaderMemory {
 }
 
 function isSame(left: readonly string[], right: readonly string[]): boolean {
-  return left.length === right.length && left.every((text, index) => text === right[index])
+  if (left.length !== right.length) return false
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false
+  return true
 }
 
 function joinHeaders(headers: IncomingHttpHeaders): Record<string, string> {

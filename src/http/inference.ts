@@ -27,6 +27,8 @@ interface Path {
   readonly '*'?: string
 }
 
+const WITH_QUERY: ItemOptions = { withQuery: true }
+
 type Target = Pick<Path, 'model' | 'version'>
 
 /** TorchServe's inference API: https://github.com/pytorch/serve/blob/master/docs/inference_api.md */
@@ -37,9 +39,9 @@ export function addInferenceRoutes(app: App, { predictor, registry, envelope }: 
   const answer = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    { target, verb, ...options }: ItemOptions & { target?: Target; verb: Call['verb'] },
+    { target, verb, item: options }: { target?: Target; verb: Call['verb']; item: ItemOptions },
   ) => {
-    const read = toItem(request, { ...options, explain: verb === 'explain' })
+    const read = toItem(request, options)
     const bare = 'then' in read ? await read : read
     const item = envelope === undefined ? bare : { ...bare, envelope }
     const { model, version: asked } = target ?? {
@@ -56,9 +58,10 @@ export function addInferenceRoutes(app: App, { predictor, registry, envelope }: 
     ['predictions', 'predict'],
     ['explanations', 'explain'],
   ] as const) {
+    const explain = verb === 'explain'
     const handler = (request: FastifyRequest, reply: FastifyReply) => {
       const target = request.params as Path
-      return answer(request, reply, { target, verb, urlPath: target['*'] ?? '' })
+      return answer(request, reply, { target, verb, item: { urlPath: target['*'] ?? '', explain } })
     }
     any(`/${route}/:model`, handler)
     any(`/${route}/:model/:version`, handler)
@@ -66,10 +69,10 @@ export function addInferenceRoutes(app: App, { predictor, registry, envelope }: 
   }
 
   // SageMaker's routes, and TorchServe's first ones: the query is for the handler.
-  any('/invocations', (request, reply) => answer(request, reply, { verb: 'predict', withQuery: true }))
+  any('/invocations', (request, reply) => answer(request, reply, { verb: 'predict', item: WITH_QUERY }))
   for (const url of ['/models/:model/invoke', '/:model/predict', '/:model/:version/predict']) {
     any(url, (request, reply) =>
-      answer(request, reply, { target: request.params as Path, verb: 'predict', withQuery: true }),
+      answer(request, reply, { target: request.params as Path, verb: 'predict', item: WITH_QUERY }),
     )
   }
 

@@ -25,10 +25,15 @@ export function isLocal(binding: Binding): boolean {
 export function refuseForeign({ host, allowedHosts, allowedOrigin }: OriginRules): onRequestHookHandler {
   const isOurs = (name: string | undefined) =>
     name !== undefined && (isLoopback(name) || name === host || allowedHosts.includes(name))
+  // Clients repeat theirs.
+  let lastOurs: string | undefined
   return (request, _reply, done) => {
     const { host: named, origin } = request.headers
     // Without Host it is HTTP/1.0, which no browser speaks.
-    if (named !== undefined && !isOurs(hostOf(named))) throw foreignHost(named)
+    if (named !== undefined && named !== lastOurs) {
+      if (!isOurs(hostOf(named))) throw foreignHost(named)
+      lastOurs = named
+    }
     const isAllowed = allowedOrigin === '*' || origin === allowedOrigin
     if (origin !== undefined && !isAllowed && !isOurs(hostOf(withoutScheme(origin)))) {
       throw foreignOrigin(origin)

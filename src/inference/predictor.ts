@@ -69,9 +69,10 @@ export class Predictor {
     this.#options = options
   }
 
-  async predict({ model: name, version, verb, item, ...waiter }: Call): Promise<Prediction> {
-    const model = this.#options.registry.resolve(name, version)
-    return this.#run(model, { verb, item }, { version, ...waiter })
+  async predict(call: Call): Promise<Prediction> {
+    const { verb, item } = call
+    const model = this.#options.registry.resolve(call.model, call.version)
+    return this.#run(model, { verb, item }, call)
   }
 
   /**
@@ -136,7 +137,8 @@ export class Predictor {
   }
 
   /** The one path of every request: counted, timed and traced here and nowhere else. */
-  async #run(model: Model, job: Job, { version, isGone, ...asked }: Waiter): Promise<Prediction> {
+  async #run(model: Model, job: Job, waiter: Waiter): Promise<Prediction> {
+    const { version, isGone } = waiter
     const meter = this.#options.telemetry.meterOf(model)
     const counts = this.#countsOf(model)
     const versionInUrl = version !== undefined
@@ -144,8 +146,8 @@ export class Predictor {
     const span = this.#startSpan(job, model)
     const startedAt = performance.now()
     try {
-      const terms = readTerms(job.item.headers, asked)
-      const outcome = await model.submit(job, version, { ...terms, isGone })
+      const { deadline, priority } = readTerms(job.item.headers, waiter)
+      const outcome = await model.submit(job, version, { isGone, deadline, priority })
       if (span !== undefined) addStages(span, outcome, performance.timeOrigin + startedAt)
       const prediction = orThrow(outcome.answer)
       const totalMs = performance.now() - startedAt

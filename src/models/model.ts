@@ -137,7 +137,8 @@ export class Model {
     this.#passCircuit()
     const { settings } = this
     const deadline = Math.min(terms.deadline, performance.now() + settings.clientTimeoutMs)
-    const answer = this.#queue.push(job, { ...terms, deadline, bytes: bytesOf(job.item) })
+    const { isGone, priority } = terms
+    const answer = this.#queue.push(job, { isGone, deadline, priority, bytes: bytesOf(job.item) })
     if (answer instanceof Promise) return answer
     throw toFailure(answer, { model: this.name, asked, waiting: this.#queue.length, settings })
   }

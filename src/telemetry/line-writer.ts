@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 
-const CHUNK_CHARS = 16 * 1024
+const CHUNK_CHARS = 32 * 1024
 const FLUSH_AFTER_MS = 200
 const RETRY_AFTER_MS = 10
 const MAX_PENDING_CHARS = 64 * 1024 * 1024
