@@ -17,8 +17,12 @@ export interface HealthRoutes {
 export function addHealthRoutes(app: App, { readiness, isDetailed }: HealthRoutes): void {
   get(app, '/health/live', reply => sendJson(reply, { live: true }))
   get(app, '/health/ready', reply => {
-    const { reasons, models, ...state } = readiness.report()
-    return sendJson(reply, isDetailed ? { ...state, reasons, models } : state, state.ready ? 200 : 503)
+    const { reasons, warnings, models, ...state } = readiness.report()
+    return sendJson(
+      reply,
+      isDetailed ? { ...state, reasons, warnings, models } : state,
+      state.ready ? 200 : 503,
+    )
   })
 }
 

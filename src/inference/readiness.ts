@@ -19,6 +19,8 @@ export interface ReadinessReport {
   readonly draining: boolean
   /** One sentence for each thing that is in the way. */
   readonly reasons: readonly string[]
+  /** One for each model that was given up, where the server is ready for the sake of the others. */
+  readonly warnings: readonly string[]
   readonly models: readonly ModelReadiness[]
 }
 
@@ -44,23 +46,42 @@ export class Readiness {
     this.#draining.abort()
   }
 
-  /** Whether every default version that should have workers has one that is up, and the server stays. */
+  /**
+   * Whether the server stays, no default version is still on its way, and one at least can serve where any should. One
+   * that was given up does not keep the others from their requests: it may never come.
+   */
   isReady(): boolean {
-    return !this.draining.aborted && this.#registry.defaults().every(canServe)
+    if (this.draining.aborted) return false
+    const wanted = this.#registry.defaults().filter(({ pool }) => pool.size > 0)
+    return wanted.every(model => canServe(model) || isGivenUp(model)) && isAnyUp(wanted, canServe)
   }
 
   report(): ReadinessReport {
     const models = this.#registry.all().map(model => describe(model, this.#registry.isDefault(model)))
-    const waiting = models.filter(model => model.default && !model.ready)
+    const wanted = models.filter(model => model.default && model.workers.wanted > 0)
+    const missing = wanted.filter(model => !model.ready)
+    const isWaitedFor = isAnyUp(wanted, ({ ready }) => ready)
+      ? ({ state }: ModelReadiness) => state !== 'failed'
+      : () => true
     const draining = this.draining.aborted
     return {
       ready: this.isReady(),
       draining,
-      reasons: [...(draining ? ['The server is shutting down.'] : []), ...waiting.map(whyNot)],
+      reasons: [
+        ...(draining ? ['The server is shutting down.'] : []),
+        ...missing.filter(isWaitedFor).map(whyNot),
+      ],
+      warnings: missing.filter(model => !isWaitedFor(model)).map(whyNot),
       models,
     }
   }
 }
+
+const isAnyUp = <T>(wanted: readonly T[], isUp: (one: T) => boolean) =>
+  wanted.length === 0 || wanted.some(isUp)
+
+/** Its model or its handler did not load, or its workers failed for too long; a further try may still help. */
+const isGivenUp = (model: Model) => model.health().state === 'failed'
 
 const canServe = ({ pool }: Model) => pool.size === 0 || pool.readyCount > 0
 

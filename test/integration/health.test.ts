@@ -38,6 +38,7 @@ test('a server whose models serve is live and ready, and says how each model is'
       ready: true,
       draining: false,
       reasons: [],
+      warnings: [],
       models: [
         {
           name: 'digits',
@@ -55,10 +56,31 @@ test('a server whose models serve is live and ready, and says how each model is'
   expect((await fetch(`${server.management}/health/live`)).status).toBe(404)
 })
 
-test('a model whose worker does not load keeps the server from being ready, with the reason', async () => {
+test('a model that does not load leaves the others served, and is told of', async () => {
   const broken = await makeStore()
   onTestFinished(() => broken.remove())
   await broken.addDigits()
+  await broken.addFile('junk.onnx', 'this is no graph')
+  const server = await start(broken)
+  const { status, body } = await jsonOf(await fetch(`${server.inference}/health/ready`))
+  expect(status).toBe(200)
+  expect(body).toMatchObject({
+    ready: true,
+    reasons: [],
+    warnings: [expect.stringMatching(/^Model junk 1\.0 is failed with 0 of 1 workers ready: \w/)],
+    models: [
+      { name: 'digits', ready: true },
+      { name: 'junk', ready: false, state: 'failed' },
+    ],
+  })
+  expect((await fetch(`${server.inference}/v2/health/ready`)).status).toBe(200)
+  expect((await fetch(`${server.inference}/v2/models/junk/ready`)).status).toBe(503)
+  expect(await askOverGrpc(server)).toEqual({ status: 'SERVING' })
+})
+
+test('a server of which no model loads is not ready, with the reason', async () => {
+  const broken = await makeStore()
+  onTestFinished(() => broken.remove())
   await broken.addHandler('broken', { handler: "throw new Error('no such vocabulary')" })
   const server = await start(broken)
   const { status, body } = await jsonOf(await fetch(`${server.inference}/health/ready`))
@@ -69,10 +91,8 @@ test('a model whose worker does not load keeps the server from being ready, with
     reasons: [
       expect.stringMatching(/^Model broken 1\.0 is failed with 0 of 1 workers ready: .*no such vocabulary/s),
     ],
-    models: [
-      { name: 'broken', ready: false, state: 'failed', workers: { ready: 0, wanted: 1 } },
-      { name: 'digits', ready: true },
-    ],
+    warnings: [],
+    models: [{ name: 'broken', ready: false, state: 'failed', workers: { ready: 0, wanted: 1 } }],
   })
   expect((await fetch(`${server.inference}/v2/health/ready`)).status).toBe(503)
   expect((await fetch(`${server.inference}/v2/health/live`)).status).toBe(200)

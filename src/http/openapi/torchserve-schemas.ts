@@ -83,6 +83,10 @@ export const TORCHSERVE_SCHEMAS: Json = {
       ready: FLAG,
       draining: { ...FLAG, description: 'The server is about to stop.' },
       reasons: { ...list(TEXT), description: 'What is in the way; where keys are needed, it is left out.' },
+      warnings: {
+        ...list(TEXT),
+        description: 'Which models were given up while others serve; left out as reasons.',
+      },
       models: list(
         object(
           {
