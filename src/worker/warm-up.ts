@@ -29,8 +29,9 @@ export async function warmUp(given: WarmUp): Promise<void> {
   const startedAt = performance.now()
   const isOver = () => performance.now() - startedAt > BUDGET_MS
   try {
-    await warmSession(given, isOver)
-    if (!isOver()) await warmHandler(given, isOver)
+    const sample = await findSample(given)
+    if (needsRows(given, sample)) await warmSession(given, isOver)
+    if (sample !== undefined && !isOver()) await warmHandler(given, sample, isOver)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     log('warn', 'The warm-up failed; the first requests may take longer', { reason })
@@ -38,23 +39,27 @@ export async function warmUp(given: WarmUp): Promise<void> {
   log('debug', 'Warmed up', { ms: performance.now() - startedAt })
 }
 
+/** A measurement has run the session already, and a request of one row will. */
+function needsRows({ order, tuned }: WarmUp, sample: Sample | undefined): boolean {
+  if (order.modelFile === undefined || tuned !== undefined) return false
+  return sample === undefined || order.batchLimit > 1
+}
+
 /** One row, and the batch that the queue will cut. */
-async function warmSession({ order, context, tuned }: WarmUp, isOver: () => boolean): Promise<void> {
-  if (order.modelFile === undefined) return
+async function warmSession({ order, context }: WarmUp, isOver: () => boolean): Promise<void> {
   const { session } = context
-  if (tuned !== undefined) return // Its measurement has run it.
   const samples = await SampleInputs.find(session)
   if (samples === undefined || isOver()) return
   if (order.batchLimit > 1) await session.run(samples.make(order.batchLimit)).catch(() => {})
 }
 
-async function warmHandler(given: WarmUp, isOver: () => boolean): Promise<void> {
-  const sample = await findSample(given)
-  if (sample === undefined) return
+async function warmHandler(given: WarmUp, sample: Sample, isOver: () => boolean): Promise<void> {
   const item = toItem(sample)
+  // Where batches do not pay, requests are long, and what is compiled for them is little beside that.
+  const least = given.order.batchLimit > 1 ? LEAST_REQUESTS : 1
   const startedAt = performance.now()
   for (let request = 1; request <= MOST_REQUESTS && !isOver(); request++) {
-    if (request > LEAST_REQUESTS && performance.now() - startedAt > REPEAT_MS) return
+    if (request > least && performance.now() - startedAt > REPEAT_MS) return
     const { answers } = await given.host.run('predict', [item])
     const [answer] = answers
     if (answer?.ok !== false) continue
