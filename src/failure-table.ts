@@ -76,6 +76,12 @@ export const failureTable = {
     type: 'RequestEntityTooLargeException',
     text: () => 'The request is larger than max_request_size.',
   },
+  HEADER_TOO_LARGE: {
+    http: 431,
+    grpc: 8,
+    type: 'RequestHeaderFieldsTooLargeException',
+    text: (kB: number) => `The header is larger than the ${kB} kB that are allowed.`,
+  },
   /** Also what a connection gets that does not send its header in time. */
   REQUEST_TOO_SLOW: {
     http: 408,

@@ -32,6 +32,9 @@ export default class FraudHandler implements Handler {
   }
 
   preprocess({ data }: Input): Tensors {
+    if (data instanceof Uint8Array) {
+      throw new InvalidInput('Expected valid JSON, sent with Content-Type: application/json; got other bytes')
+    }
     if (!isRecord(data)) throw new InvalidInput('Expected a JSON object from feature to number')
     const wrong = FEATURES.filter(name => typeof data[name] !== 'number')
     if (wrong.length > 0) throw new InvalidInput(`Expected a number for each of: ${wrong.join(', ')}`)

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -11,6 +10,7 @@ import type { ByteBudget } from '../byte-budget.ts'
 import { failure, failureWith } from '../errors.ts'
 import type { AccessLog, Logger } from '../telemetry/logger.ts'
 import { addFailureHeaders, AllowedMethods } from './allowed-methods.ts'
+import { refuseBrokenHttp } from './broken-http.ts'
 import { drainOnClose } from './drain.ts'
 import { fromFramework } from './framework-failure.ts'
 import { sendJson } from './json.ts'
@@ -57,8 +57,6 @@ export interface AppOptions {
   countResponse(status: number): void
 }
 
-/** How long a client that was refused may take to read why. */
-const REFUSAL_MS = 2000
 /** Longest name in a path; longer ones are no route. */
 const MAX_PARAM_CHARS = 1024
 /** How often Node.js looks for what is late, in the time that a client gets. */
@@ -94,7 +92,8 @@ export function createApp(options: AppOptions): App {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_CHARS },
     ...nodeOptions(options),
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
-    clientErrorHandler: (error, socket) => refuseBrokenHttp(error, socket),
+    clientErrorHandler: (error, socket) =>
+      refuseBrokenHttp(error, socket, status => options.countResponse(status)),
     frameworkErrors: (error, request, reply) => {
       app.openRequests.note(request.raw, reply)
       refuseUnrouted(options, error, request, reply)
@@ -254,20 +253,4 @@ function sendFailure(
 function readOver({ headers }: FastifyRequest, reply: FastifyReply): void {
   if (headers['content-length'] !== undefined && headers.expect === undefined)
     reply.header('connection', 'keep-alive')
-}
-
-/** The answer to bytes that are not HTTP, to more header than is allowed, and to what comes too slowly. */
-function refuseBrokenHttp({ code }: NodeJS.ErrnoException, socket: Socket): void {
-  const isLate = code === 'ERR_HTTP_REQUEST_TIMEOUT'
-  const { http, type, message } = failure(isLate ? 'REQUEST_TOO_SLOW' : 'INVALID_HTTP')
-  const body = `${JSON.stringify({ code: http, type, message }, null, 2)}\n`
-  const head = [
-    `HTTP/1.1 ${http} ${isLate ? 'Request Timeout' : 'Bad Request'}`,
-    'content-type: application/json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-  ]
-  if (socket.writable) socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
-  socket.resume() // What is unread would make the system cut the connection, and the answer with it.
-  setTimeout(() => socket.destroy(), REFUSAL_MS).unref()
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { failure } from '../errors.ts'
+import { failureWith, type Failure } from '../errors.ts'
 import type { Management, Said } from '../models/management.ts'
 import type { Registry } from '../models/registry.ts'
 import { refuseMethods } from './allowed-methods.ts'
@@ -31,14 +31,14 @@ export function addManagementRoutes(app: App, options: ManagementRoutes): void {
   })
   const config = { isRefused: !isRegistrationEnabled }
   app.post('/models', { config }, (request, reply) => {
-    if (!isRegistrationEnabled) throw failure('METHOD_NOT_ALLOWED')
+    if (!isRegistrationEnabled) throw switchedOff()
     return register(management, Parameters.of(request), reply)
   })
   for (const path of paths) {
     app.get(path, (request, reply) => describe(management, request, reply))
     app.put(path, (request, reply) => scale(management, request, reply))
     app.delete(path, { config }, async (request, reply) => {
-      if (!isRegistrationEnabled) throw failure('METHOD_NOT_ALLOWED')
+      if (!isRegistrationEnabled) throw switchedOff()
       const { model, version: named } = request.params as Path
       return say(reply, await management.unregister(model, named))
     })
@@ -61,6 +61,11 @@ export function addManagementRoutes(app: App, options: ManagementRoutes): void {
 
   refuseMethods(app, '/models', ['PUT', 'DELETE', 'PATCH', 'OPTIONS'])
   for (const path of paths) refuseMethods(app, path, ['POST', 'PATCH'])
+}
+
+function switchedOff(): Failure {
+  const reason = 'Set enable_model_api=true to register and unregister models.'
+  return failureWith({ reason }, 'METHOD_NOT_ALLOWED')
 }
 
 async function register(

@@ -1,6 +1,7 @@
 import type { Context, HandlerLogger, Session } from '../runtime/handler.ts'
 import { HandlerHost, type HostResult } from './handler-host.ts'
 import { loadHandler } from './load-handler.ts'
+import { misspelledVerbs } from './misspelled-verbs.ts'
 import { openTuned } from './open-tuned.ts'
 import type { FromWorker, GraphInfo, Item, LoadOrder, Verb } from './protocol.ts'
 import { recordMetrics } from './record-metrics.ts'
@@ -17,6 +18,8 @@ export interface Host {
 export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
   const startedAt = performance.now()
   const handler = await loadHandler(order.handlerFile)
+  const misspelled = misspelledVerbs(handler)
+  for (const warning of misspelled) log('warn', warning, {})
   // A handler with an inference of its own may run anything, or nothing: what would be measured says little of it.
   const measure = handler.inference === undefined ? order.measure : undefined
   const { session, tuned } = await openTuned({ ...order, measure }, log)
@@ -32,7 +35,8 @@ export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
   }
   await handler.load?.(context)
   if (session === undefined && handler.inference === undefined) {
-    throw new Error('The archive holds no ONNX file, and its handler has no inference of its own.')
+    const nothing = 'The archive holds no ONNX file, and its handler has no inference of its own.'
+    throw new Error([nothing, ...misspelled].join(' '))
   }
   const host = new HandlerHost(handler, context, order, metrics.take)
   const loadMs = performance.now() - startedAt

@@ -1,9 +1,9 @@
 import { registerHooks } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import type { Handler } from '../runtime/handler.ts'
+import { VERBS } from './misspelled-verbs.ts'
 
 const CONTRACT = import.meta.resolve(`../runtime/handler${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`)
-const VERBS = ['load', 'preprocess', 'inference', 'postprocess', 'explain', 'sample', 'describe'] as const
 
 /**
  * Imports a handler file by its path and makes the handler from its default export: an object as it is, a class

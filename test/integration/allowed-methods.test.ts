@@ -71,6 +71,19 @@ describe('a method that a path has not gets 405 with those that it has', () => {
   })
 })
 
+test.each([
+  ['POST', '/models?url=digits.mar'],
+  ['DELETE', '/models/digits'],
+  ['DELETE', '/models/digits/1.0'],
+])('%s %s says how it is switched on', async (method, path) => {
+  const response = await fetch(server.management + path, { method })
+  expect(response.status).toBe(405)
+  expect(await response.json()).toMatchObject({
+    message: 'Requested method is not allowed, please refer to API document.',
+    reason: 'Set enable_model_api=true to register and unregister models.',
+  })
+})
+
 describe('below /v2 every error is one of the Open Inference Protocol', () => {
   test.each([
     ['GET', '/v2/models/%zz', 400, 'The path is not valid percent-encoding.'],

@@ -32,6 +32,7 @@ beforeAll(async () => {
   await store.addHandler('hopeless', { handler: THROWS, config: GIVEN_UP })
   await store.addHandler('chatty', { handler: CHATTY })
   await store.addHandler('empty', { handler: 'export default {}' })
+  await store.addHandler('slipped', { handler: 'export default { inferense: batch => batch }' })
   await store.addFile('not-onnx.onnx', 'this is no graph')
   await store.addOnnx('fraud', fraudOnnx)
   await store.addOnnx('bare', digitsOnnx)
@@ -58,6 +59,13 @@ test.each(['broken', 'not_onnx', 'empty'])(
     })
   },
 )
+
+test('a verb that is spelled wrong is named in the log, and where it is why the model does not load', async () => {
+  const said = 'The handler has "inferense", which is no verb; did you mean inference?'
+  const line = await logged(managed.server, 'the wrong verb', ({ msg }) => msg === said)
+  expect(line).toMatchObject({ level: 40, model: 'slipped' })
+  expect((await managed.describe('slipped')).reason).toContain(said)
+})
 
 test('scaling a model whose workers were all given up fails, and the server goes on', async () => {
   await waitFor('all three workers to be given up', async () => {

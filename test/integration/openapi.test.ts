@@ -117,6 +117,20 @@ describe('the document of the server', () => {
     expect(complaints(document, content?.schema, await at<unknown>(url))).toEqual([])
   })
 
+  test.each([
+    '/predictions/{model_name}',
+    '/v1/models/{model_name}:predict',
+    '/v2/models/{model_name}/infer',
+  ])('says that %s takes a deadline and a priority', async path => {
+    const document = await at(`${server.inference}/openapi.json`)
+    const post = document.paths[path]?.['post']
+    const names = ['x-request-timeout-ms', 'x-request-priority']
+    expect(post?.parameters).toEqual(
+      expect.arrayContaining(names.map(name => expect.objectContaining({ in: 'header', name }) as unknown)),
+    )
+    expect(post?.responses).toHaveProperty('504')
+  })
+
   test('describes what is answered when something is wrong', async () => {
     const document = await at(`${server.inference}/openapi.json`)
     const own = await at<unknown>(`${server.inference}/predictions/nobody`)

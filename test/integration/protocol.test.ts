@@ -109,8 +109,6 @@ describe('routes', () => {
 
   test.each([
     ['POST', '/models/parameters'],
-    ['DELETE', '/models/parameters'],
-    ['POST', '/models?url=parameters.mar'],
     ['DELETE', '/models'],
   ])('%s %s is not allowed on the management port', async (method, path) => {
     const response = await fetch(server.management + path, { method })
@@ -205,7 +203,7 @@ test('who asks first whether to send a body is told to', async () => {
 })
 
 describe('what is no HTTP', () => {
-  const invalid = `{\n  "code": 400,\n  "type": "BadRequestException",\n  "message": "Invalid HTTP message."\n}\n`
+  const invalid = `{\n  "code": 400,\n  "type": "BadRequestException",\n  "message": "Invalid HTTP message.",\n  "reason": "Expected a well-formed request of HTTP/1.1."\n}\n`
 
   test.each([
     ['garbage', 'hello, is this a model?\r\n\r\n'],
@@ -217,11 +215,29 @@ describe('what is no HTTP', () => {
       'a length beside chunks',
       'POST /ping HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     ],
-    ['too many headers', `GET /ping HTTP/1.1\r\nHost: x\r\nx: ${'x'.repeat(100_000)}\r\n\r\n`],
   ])('%s gets a 400 and the connection is closed', async (_case, bytes) => {
     const received = await sendRaw(server.inference, bytes)
     expect(received).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
     expect(received.split('\r\n\r\n')[1]).toBe(invalid)
+  })
+
+  test.each([
+    ['header', `GET /ping HTTP/1.1\r\nHost: x\r\nx: ${'x'.repeat(100_000)}\r\n\r\n`],
+    ['path', `GET /${'x'.repeat(100_000)} HTTP/1.1\r\nHost: x\r\n\r\n`],
+  ])('a %s beyond the limit gets a 431 that says the limit, and is counted', async (_case, bytes) => {
+    const count = async () => {
+      const text = await (await fetch(`${server.metrics}/metrics`)).text()
+      return Number(/^Requests4XX\{.*\} (\d+)/m.exec(text)?.[1] ?? 0)
+    }
+    const before = await count()
+    const received = await sendRaw(server.inference, bytes)
+    expect(received).toMatch(/^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/)
+    expect(JSON.parse(received.split('\r\n\r\n')[1] ?? '')).toEqual({
+      code: 431,
+      type: 'RequestHeaderFieldsTooLargeException',
+      message: 'The header is larger than the 16 kB that are allowed.',
+    })
+    expect(await count()).toBe(before + 1)
   })
 
   test('a path with broken escapes gets a 400', async () => {

@@ -13,6 +13,7 @@ export interface OpenApi {
 
 interface Operation {
   readonly operationId: string
+  readonly parameters?: readonly unknown[]
   readonly security?: unknown
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Content>> }>>
   readonly requestBody?: { readonly content: Readonly<Record<string, Content>> }

@@ -1,7 +1,9 @@
 /** The paths of the Open Inference Protocol and KServe v1. */
+import { PREDICTION_FAILURES } from './handler-call.ts'
 import {
   FLAG,
   MODEL,
+  TERMS,
   TEXT,
   VERSION,
   answer,
@@ -63,7 +65,7 @@ export function infer(id: string, parameters: readonly Json[], body: Json, answe
   return operation(id, {
     tag: V2,
     summary: 'Tensors to the graph and back, as JSON or binary',
-    parameters: [...parameters, HEADER_LENGTH],
+    parameters: [...parameters, HEADER_LENGTH, ...TERMS],
     body,
     answers: { 200: answers },
     failures: INFER_FAILURES,
@@ -163,10 +165,10 @@ function v1Call(id: string, summary: string): { post: Json } {
     post: operation(id, {
       tag: V1,
       summary,
-      parameters: [MODEL],
+      parameters: [MODEL, ...TERMS],
       body: jsonBody(ref('V1Request')),
       answers: { 200: answer('One entry for each instance.', ref('V1Response')) },
-      failures: [400, 404, 413, 500, 503],
+      failures: PREDICTION_FAILURES,
       form,
     }),
   }

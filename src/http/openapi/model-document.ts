@@ -2,16 +2,15 @@ import { modelMetadata, type TensorMetadata } from '../../inference/model-metada
 import type { Model } from '../../models/model.ts'
 import type { Registry } from '../../models/registry.ts'
 import type { TensorInfo } from '../../runtime/tensor.ts'
+import { handlerCall, PREDICTION_FAILURES } from './handler-call.ts'
 import { infer, inferAnswer, inferBody } from './kserve-paths.ts'
 import { DATA, KSERVE_SCHEMAS, V1_SCHEMAS } from './kserve-schemas.ts'
-import { answer, jsonBody, list, object, operation, ref, type Json, type Paths } from './operation.ts'
+import { answer, jsonBody, list, object, operation, ref, TERMS, type Json, type Paths } from './operation.ts'
 import { KEY_SCHEME, withKey } from './server-document.ts'
-import { ANY_ANSWER, ANY_BODY } from './torchserve-paths.ts'
 import { TORCHSERVE_SCHEMAS } from './torchserve-schemas.ts'
 
 /** A longer example says no more. */
 const MAX_EXAMPLE = 1024
-const PREDICT_FAILURES = [400, 404, 413, 500, 503] as const
 
 interface ModelAsked {
   readonly registry: Registry
@@ -69,22 +68,17 @@ function pathsOf(name: string, version: string | undefined, example: Json | unde
 }
 
 function handler(id: string, summary: string): Json {
-  return operation(id, {
-    tag: 'Handler',
-    summary,
-    body: ANY_BODY,
-    answers: { 200: ANY_ANSWER },
-    failures: PREDICT_FAILURES,
-  })
+  return handlerCall(id, { tag: 'Handler', summary })
 }
 
 function v1Predict(): Json {
   return operation('v1Predict', {
     tag: 'Handler',
     summary: 'Predict for each instance',
+    parameters: TERMS,
     body: jsonBody(ref('V1Request')),
     answers: { 200: answer('One entry for each.', ref('V1Response')) },
-    failures: PREDICT_FAILURES,
+    failures: PREDICTION_FAILURES,
     form: 'KserveFailure',
   })
 }

@@ -91,6 +91,22 @@ export const TEXT = { type: 'string' } as const
 export const WHOLE = { type: 'integer' } as const
 export const FLAG = { type: 'boolean' } as const
 
+/** What any request for a prediction may ask for beside its answer. */
+export const TERMS: readonly Json[] = [
+  {
+    in: 'header',
+    name: 'x-request-timeout-ms',
+    description: 'Milliseconds after which the answer is of no use any more; it is 504 then.',
+    schema: { type: 'number', exclusiveMinimum: 0 },
+  },
+  {
+    in: 'header',
+    name: 'x-request-priority',
+    description: 'Who is next among the requests that wait.',
+    schema: { enum: ['high', 'normal', 'low'], default: 'normal' },
+  },
+]
+
 export const MODEL = inPath('model_name', 'Name of a registered model.')
 export const VERSION = inPath(
   'model_version',

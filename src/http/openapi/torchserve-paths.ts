@@ -15,43 +15,17 @@ import {
   type Paths,
 } from './operation.ts'
 import { PAGE_FILES } from './page-files.ts'
+import { handlerCall } from './handler-call.ts'
 
 const INFERENCE = 'Inference'
 const MANAGEMENT = 'Management'
 const METRICS = 'Metrics'
 
-const PREDICTION_FAILURES = [400, 404, 413, 500, 503] as const
 const COUNT = { type: 'integer', minimum: 0 } as const
 const OPEN_API_DOCUMENT = answer('An OpenAPI document.', { type: 'object' })
 
-/** Whatever the handler takes. */
-export const ANY_BODY = {
-  description: 'As the handler takes it: bytes, text, JSON, a form or multipart/form-data.',
-  content: {
-    'application/json': { schema: {} },
-    'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
-    'multipart/form-data': { schema: { type: 'object' } },
-    'text/plain': { schema: TEXT },
-  },
-}
-
-/** Whatever the handler answers. */
-export const ANY_ANSWER = {
-  description: "The handler's answer.",
-  content: { '*/*': { schema: {} } },
-}
-
 function prediction(id: string, summary: string, parameters: readonly Json[]): { post: Json } {
-  return {
-    post: operation(id, {
-      tag: INFERENCE,
-      summary,
-      parameters,
-      body: ANY_BODY,
-      answers: { 200: ANY_ANSWER },
-      failures: PREDICTION_FAILURES,
-    }),
-  }
+  return { post: handlerCall(id, { tag: INFERENCE, summary, parameters }) }
 }
 
 const NAMED = inQuery(

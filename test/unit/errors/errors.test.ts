@@ -40,6 +40,12 @@ test.each([
   [failure('WORKER_DIED'), 500, 'InternalServerException', 'Worker died.'],
   [failure('INVALID_HTTP'), 400, 'BadRequestException', 'Invalid HTTP message.'],
   [
+    failure('HEADER_TOO_LARGE', 16),
+    431,
+    'RequestHeaderFieldsTooLargeException',
+    'The header is larger than the 16 kB that are allowed.',
+  ],
+  [
     failure('ROUTE_NOT_FOUND'),
     404,
     'ResourceNotFoundException',
