@@ -18,6 +18,7 @@ import { bench as telemetry } from './telemetry.ts'
 import { bench as transports } from './transports.ts'
 import { bench as workers } from './workers.ts'
 import { parseRival } from './support/doors.ts'
+import { cleanUpOnSignals } from './support/interruption.ts'
 import { describeMachine, showMachine } from './support/machine.ts'
 import { showMarkdown, showTable } from './support/table.ts'
 import type { Bench, BenchOptions, Report, Table } from './support/bench.ts'
@@ -72,6 +73,7 @@ if (values.help) {
 }
 
 const chosen = chooseBenches()
+cleanUpOnSignals()
 const options = readOptions()
 const machine = describeMachine()
 const header = showMachine(machine)

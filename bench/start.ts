@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,8 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Bench, BenchOptions, Report } from './support/bench.ts'
+import { withFolder } from './support/folder.ts'
+import { endWithUs } from './support/interruption.ts'
 import { DIGITS, FILES } from './support/models.ts'
 import { measureRounds, pick, ratios, ROUNDS_NOTE, showRounds } from './support/rounds.ts'
 import { median, showNumber, showSpread, spread } from './support/statistics.ts'
@@ -29,14 +31,11 @@ export const bench: Bench = {
   against:
     'a bare start of Node.js, and one that loads onnxruntime-node and opens the same model; one after the other in ' +
     'turns, medians of the ratios within each round (lowest..highest)',
-  async run(options): Promise<Report> {
-    const store = await mkdtemp(join(tmpdir(), 'sconce-bench-'))
-    try {
+  run(options): Promise<Report> {
+    return withFolder(async store => {
       await cp(FILES.digitsArchive.path, join(store, 'digits.mar'))
-      return await measureAll(store, options)
-    } finally {
-      await rm(store, { recursive: true })
-    }
+      return measureAll(store, options)
+    })
   },
 }
 
@@ -86,9 +85,8 @@ async function timeFirstAnswer(store: string): Promise<number> {
   const grpc = ['--grpc-inference-port', '0', '--grpc-management-port', '0']
   const own = ['--inference-address', `http://127.0.0.1:${port}`, '--default-workers-per-model', '1']
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [PROGRAM, ...args, ...addresses, ...grpc, ...own], {
-    stdio: 'ignore',
-  })
+  const flags = [...args, ...addresses, ...grpc, ...own]
+  const child = endWithUs(spawn(process.execPath, [PROGRAM, ...flags], { stdio: 'ignore' }))
   const ended = once(child, 'exit')
   try {
     await firstAnswer(child, `http://127.0.0.1:${port}/predictions/digits`, startedAt)

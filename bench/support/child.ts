@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { endWithUs } from './interruption.ts'
 
 type Reply<R> = { readonly result: R } | { readonly error: string }
 
@@ -12,7 +13,7 @@ export class Child<Order extends object, Result> {
     // Bodies and tensors travel as bytes.
     // What a worker is started with too: otherwise glibc keeps what it takes to load a model.
     const env = { ...process.env, MALLOC_TRIM_THRESHOLD_: '131072' }
-    this.#process = fork(fileURLToPath(program), { serialization: 'advanced', env })
+    this.#process = endWithUs(fork(fileURLToPath(program), { serialization: 'advanced', env }))
   }
 
   /** Rejects with what the program threw, or when it ends. */

@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Length } from './bench.ts'
+import { endWithUs, makeFolder, removeFolder } from './interruption.ts'
 import { FILES } from './models.ts'
 
 export interface RunningServer {
@@ -77,7 +77,7 @@ export async function startQuietSconce(setup: SconceSetup): Promise<RunningServe
 }
 
 async function spawnSconce({ store, settings, length }: SconceSetup) {
-  const folder = await mkdtemp(join(tmpdir(), 'sconce-bench-'))
+  const folder = await makeFolder()
   for (const { path, name } of store) await cp(path, join(folder, name), { recursive: true })
   const lines = [
     `model_store=${folder}`,
@@ -91,7 +91,7 @@ async function spawnSconce({ store, settings, length }: SconceSetup) {
   const config = join(folder, 'config.properties')
   await writeFile(config, lines.join('\n'))
   const child = start([join(ROOT, 'src/cli/sconce.ts'), 'start', '--ncs', '--ts-config', config])
-  return { child, cleanUp: () => rm(folder, { recursive: true, force: true }) }
+  return { child, cleanUp: () => removeFolder(folder) }
 }
 
 async function freePort(): Promise<number> {
@@ -152,7 +152,7 @@ function portOf(address: string): number {
 }
 
 function start(args: string[]): ChildProcess {
-  return spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
+  return endWithUs(spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] }))
 }
 
 /** The line that says that all models are up has the addresses. */

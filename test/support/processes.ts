@@ -2,23 +2,33 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 /** Process ids of the worker processes that `pid` has started and that still run. Reads /proc: Linux only. */
 export function workersOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .map(Number)
-    .filter(child => parentOf(child) === pid && commandOf(child).includes('worker/main'))
+  return processes().filter(
+    child => statOf(child)?.parent === pid && commandOf(child).includes('worker/main'),
+  )
+}
+
+/** Process ids of those of a group that still run: what a detached process has started, and itself. */
+export function groupOf(pid: number): number[] {
+  return processes().filter(one => statOf(one)?.group === pid)
 }
 
 export function isAlive(pid: number): boolean {
-  return parentOf(pid) !== undefined
+  return statOf(pid) !== undefined
+}
+
+function processes(): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
 }
 
 /** Undefined for a process that is gone, or has ended and only waits to be collected. */
-function parentOf(pid: number): number | undefined {
-  // The name in brackets may hold anything; the state and the parent's id follow it.
-  const [state, parent] = read(`/proc/${pid}/stat`)
+function statOf(pid: number): { parent: number; group: number } | undefined {
+  // The name in brackets may hold anything; the state and the ids of parent and group follow it.
+  const [state, parent, group] = read(`/proc/${pid}/stat`)
     .replace(/^.*\) /s, '')
     .split(' ')
-  return parent === undefined || state === 'Z' ? undefined : Number(parent)
+  return parent === undefined || state === 'Z' ? undefined : { parent: Number(parent), group: Number(group) }
 }
 
 function commandOf(pid: number): string {
