@@ -2,13 +2,13 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Bench, BenchOptions, Report } from './support/bench.ts'
+import { freePort } from './support/free-port.ts'
 import { withFolder } from './support/folder.ts'
 import { endWithUs } from './support/interruption.ts'
 import { DIGITS, FILES } from './support/models.ts'
@@ -105,13 +105,4 @@ async function firstAnswer(child: ChildProcess, url: string, startedAt: number):
     await pause(POLL_MS) // It does not listen yet.
   }
   throw new Error('A server ended, or did not answer in time')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  // Listening on TCP, the address is an object.
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Length } from './bench.ts'
+import { freePort } from './free-port.ts'
 import { endWithUs, makeFolder, removeFolder } from './interruption.ts'
 import { FILES } from './models.ts'
 
@@ -92,15 +92,6 @@ async function spawnSconce({ store, settings, length }: SconceSetup) {
   await writeFile(config, lines.join('\n'))
   const child = start([join(ROOT, 'src/cli/sconce.ts'), 'start', '--ncs', '--ts-config', config])
   return { child, cleanUp: () => removeFolder(folder) }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  // Listening on TCP, the address is an object.
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 async function untilReady(child: ChildProcess, port: number): Promise<void> {

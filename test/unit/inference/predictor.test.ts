@@ -19,6 +19,7 @@ const HANDLER = `
     },
     async inference(batch) {
       if (batch[0].text === 'throw') throw new Error('beside the model')
+      // A model that takes its time; no test waits by the clock.
       if (batch[0].text === 'slow') await new Promise(resolve => setTimeout(resolve, 100))
       return batch
     },
