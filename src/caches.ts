@@ -8,7 +8,6 @@ import type { Logger } from './telemetry/logger.ts'
 interface Surroundings {
   readonly config: Config
   readonly logger: Logger
-  readonly home: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -20,7 +19,7 @@ interface Caches {
 
 /** What runs in them ends when `stopping` is aborted. */
 export function openCaches(
-  { config, env, home, logger }: Surroundings,
+  { config, env, logger }: Surroundings,
   workDir: string,
   stopping: AbortSignal,
 ): Caches {
@@ -28,9 +27,9 @@ export function openCaches(
   const info: Logger['info'] = (message, fields) => logger.info(message, fields)
   const warn: Logger['warn'] = (message, fields) => logger.warn(message, fields)
   const kept = { workDir, maxBytes, info, warn }
-  const imports = new ImportCache({ ...importSurroundings(home, env, config.models), ...kept })
+  const imports = new ImportCache({ ...importSurroundings(env, config.models), ...kept })
   const folder = typeof graphCache === 'string' ? graphCache : undefined
-  const graphs = graphCache && new GraphCache({ ...graphSurroundings(home, env, folder), ...kept })
+  const graphs = graphCache && new GraphCache({ ...graphSurroundings(env, folder), ...kept })
   stopping.addEventListener('abort', () => {
     imports.close()
     if (graphs) graphs.close()

@@ -6,7 +6,6 @@ import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { openPatterns, sweepPartialDownloads } from './archive/fetch.ts'
 import { claimWorkDir } from './archive/work-dir.ts'
 import { openCaches } from './caches.ts'
@@ -15,6 +14,7 @@ import type { LoadedConfig } from './config/load.ts'
 import { planCpu, readCpuLimits, type CpuLimits, type CpuPlan } from './config/cpu-plan.ts'
 import type { EdgeParts, Edges, OpenAddresses } from './edges.ts'
 import { failure } from './errors.ts'
+import { HANDLERS_DIR, HOME } from './home.ts'
 import { ModelTelemetry } from './inference/model-telemetry.ts'
 import { Predictor } from './inference/predictor.ts'
 import { Readiness } from './inference/readiness.ts'
@@ -38,8 +38,6 @@ import { WorkerPorts } from './worker-ports.ts'
 export interface ServerOptions {
   readonly config: Config
   readonly logger: RootLogger
-  /** The package's root: where handlers/, config/ and node_modules/ are. */
-  readonly home: string
   readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where snapshots go, and the configuration for them; undefined: none are written. */
@@ -214,12 +212,12 @@ function recordSnapshots(
   return new SnapshotRecorder({ ...snapshots, registry, warn })
 }
 
-async function openMetrics({ config, home, logger, version }: ServerOptions): Promise<Metrics> {
+async function openMetrics({ config, logger, version }: ServerOptions): Promise<Metrics> {
   return new Metrics({
     hostname: hostname(),
     version,
     mode: config.metrics.mode,
-    config: await readMetricsConfig(config.metrics.configFile ?? join(home, 'config', 'metrics.yaml')),
+    config: await readMetricsConfig(config.metrics.configFile ?? join(HOME, 'config', 'metrics.yaml')),
     autoDetect: config.metrics.autoDetect,
     warn: (message, fields) => logger.warn(message, fields),
   })
@@ -259,7 +257,7 @@ function registerDeps(options: ServerOptions, parts: Parts): RegisterDeps {
         // Not the query: a signed link carries its secret there.
         logger.info('Downloading an archive', { url: url.split('?')[0], received, total }),
     },
-    handlersDir: fileURLToPath(new URL('../handlers', import.meta.url)),
+    handlersDir: HANDLERS_DIR,
     defaultHandler: config.models.defaultHandler ?? 'base_handler',
     configured: config.models.settings,
     defaults: {

@@ -11,8 +11,6 @@ import type { Logger } from './telemetry/logger.ts'
 export interface WorkerPortsOptions {
   readonly config: Config
   readonly logger: Logger
-  /** The package's root. */
-  readonly home: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -49,8 +47,8 @@ export class WorkerPorts {
 }
 
 /** A process per worker, fenced in by Node's permission model. */
-function processPorts({ config, home, logger, env }: WorkerPortsOptions): OpenPort {
-  const { program, readable, env: passed } = workerProgram(home, env, config.workers.hiddenVariables)
+function processPorts({ config, logger, env }: WorkerPortsOptions): OpenPort {
+  const { program, readable, env: passed } = workerProgram(env, config.workers.hiddenVariables)
   const limitMb = config.workers.memoryLimitMb
   const memoryLimitBytes = limitMb > 0 ? limitMb * 1024 ** 2 : totalMemoryBytes() * WORKER_MEMORY_SHARE
   return (order, files, worker): WorkerPort =>

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import type { Command } from './command.ts'
 import { writeArchive, type ArchiveFormat, type WriteOptions, type Written } from '../archive/writer.ts'
+import { HANDLERS_DIR } from '../home.ts'
 import { didYouMean } from '../nearest.ts'
 import { convertFirst } from './convert-first.ts'
 import { explainArguments } from './unknown-flag.ts'
@@ -97,7 +98,7 @@ async function write({ convert, options }: Order): Promise<Written> {
 /** A name without an ending is that of a handler that ships with Sconce; packed is nothing of it. */
 async function warnOfHandler(name: string): Promise<string[]> {
   if (/\.(ts|js|mjs|py)(:|$)/i.test(name)) return []
-  const files = await readdir(new URL('../../handlers', import.meta.url))
+  const files = await readdir(HANDLERS_DIR)
   const known = files.flatMap(file => /^(\w+)\.(?:ts|js|mjs)$/.exec(file)?.[1] ?? [])
   if (known.includes(name)) return []
   const expected = `expected ${known.join(', ')}, or a .ts, .js or .mjs file of your own`

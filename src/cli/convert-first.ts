@@ -6,7 +6,6 @@ import type { WriteOptions } from '../archive/writer.ts'
 import { convertToFile } from '../conversion/to-file.ts'
 import { parseInputConfig, parseInputFlag, type InputSpec } from '../importer/inputs.ts'
 import { asFailure } from '../importer/refusal.ts'
-import { findHome } from './home.ts'
 
 interface Converted {
   /** The same archive with an ONNX file in place of the PyTorch file. */
@@ -30,7 +29,7 @@ export async function convertFirst(
   const remove = () => rm(folder, { recursive: true, force: true })
   try {
     const output = join(folder, `${basename(file).replace(/\.(pt|pth)$/i, '')}.onnx`)
-    const report = await convertToFile({ file, inputs, output, isChecked: true }, findHome(), () => {})
+    const report = await convertToFile({ file, inputs, output, isChecked: true }, () => {})
     const weights = (await readdir(folder))
       .filter(name => name.endsWith('.data'))
       .map(name => join(folder, name))

@@ -6,7 +6,6 @@ import type { ImportReport, PortReport } from '../importer/import.ts'
 import { parseInputFlag } from '../importer/inputs.ts'
 import { asFailure } from '../importer/refusal.ts'
 import type { Command, CommandIo } from './command.ts'
-import { findHome } from './home.ts'
 
 const flags = {
   output: { type: 'string', short: 'o' },
@@ -72,7 +71,7 @@ async function run(args: string[], io: CommandIo): Promise<number> {
   const output = values.output ?? `${file.replace(/\.(pt|pth)$/i, '')}.onnx`
   const inputs = values.input?.map(text => asFailure(() => parseInputFlag(text)))
   const isChecked = values['no-verify'] !== true
-  const report = await convertToFile({ file, inputs, output, isChecked }, findHome(), stage =>
+  const report = await convertToFile({ file, inputs, output, isChecked }, stage =>
     io.err(`${DOING[stage]} ...\n`),
   )
   io.out(

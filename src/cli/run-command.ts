@@ -1,6 +1,6 @@
 import { toFailure } from '../errors.ts'
 import type { Command, CommandIo } from './command.ts'
-import { findHome, readVersion } from './home.ts'
+import { readVersion } from '../home.ts'
 
 const io: CommandIo = {
   out: text => process.stdout.write(text),
@@ -19,7 +19,7 @@ export async function runCommand(args: string[], commands: Commands): Promise<vo
 
 async function run([first = '', ...rest]: string[], commands: Commands): Promise<number> {
   if (['help', '--help', '-h'].includes(first)) return say(await usage(commands))
-  if (['version', '--version', '-v'].includes(first)) return say(`Sconce ${readVersion(findHome())}`)
+  if (['version', '--version', '-v'].includes(first)) return say(`Sconce ${readVersion()}`)
   const isFlag = first === '' || first.startsWith('-')
   const name = isFlag ? 'start' : first
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined

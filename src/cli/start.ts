@@ -2,13 +2,13 @@ import { constants } from 'node:os'
 import { Failure } from '../errors.ts'
 import { helpText } from '../config/help.ts'
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
+import { readVersion } from '../home.ts'
 import { startServer, type Server } from '../server.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { announce } from './banner.ts'
 import { keepCompiledCode } from './compiled-code.ts'
 import { startInBackground, stopBackground } from './background.ts'
 import type { Command, CommandIo } from './command.ts'
-import { findHome, readVersion } from './home.ts'
 import { npmGone } from './parent-gone.ts'
 
 /** What may still be going on when the server has stopped gets this long. */
@@ -23,7 +23,7 @@ export const start: Command = {
   },
   async run(args, io) {
     const loaded = await loadConfig({ argv: args, env: process.env, cwd: process.cwd() })
-    const version = readVersion(findHome())
+    const version = readVersion()
     switch (loaded.command.action) {
       case 'help':
         io.out(`${helpText()}\n`)
@@ -60,7 +60,6 @@ async function serve(loaded: LoadedConfig, version: string, io: CommandIo): Prom
     server = await startServer({
       config,
       logger,
-      home: findHome(),
       version,
       env: process.env,
       snapshots: loaded.snapshots,

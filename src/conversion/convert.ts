@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Failure, failure, failureWith } from '../errors.ts'
+import { moduleFile } from '../home.ts'
 import type { ImportReport } from '../importer/import.ts'
 import type { InputSpec } from '../importer/inputs.ts'
 import { FencedProcess, type FencedEnd, type FenceLimits } from './fenced-process.ts'
@@ -39,7 +40,7 @@ export async function convert(
     const order: ConversionOrder = { ...rest, file, checkFrom: isChecked ? plan : undefined }
     let stage: ConversionStage | undefined
     const { ended } = new FencedProcess({
-      program: 'program',
+      program: moduleFile('conversion/program'),
       order,
       readable: [...options.readable, file],
       folder: dirname(order.output),

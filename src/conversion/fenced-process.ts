@@ -1,11 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 
-/** What a program of this folder is started with. */
+/** What a program is started with. */
 export interface FencedOptions<R> {
-  /** The program's file in this folder, without its ending. */
   readonly program: string
   /** Its argument, as JSON. */
   readonly order: unknown
@@ -121,8 +119,6 @@ export class FencedProcess<R> {
 }
 
 function start({ program, order, readable, folder }: FencedOptions<unknown>): ChildProcess {
-  const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  const file = fileURLToPath(new URL(`./${program}${ending}`, import.meta.url))
   const flags = [
     '--permission',
     '--allow-addons',
@@ -131,7 +127,7 @@ function start({ program, order, readable, folder }: FencedOptions<unknown>): Ch
     '--disable-warning=SecurityWarning',
     '--disable-warning=ExperimentalWarning',
   ]
-  const child = spawn(process.execPath, [...flags, file, JSON.stringify(order)], {
+  const child = spawn(process.execPath, [...flags, program, JSON.stringify(order)], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env: {},
   })

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { fileURLToPath } from 'node:url'
+import { CODE_FOLDERS } from '../home.ts'
 import type { InputSpec } from '../importer/inputs.ts'
 
 let ofCode: Promise<string> | undefined
@@ -27,8 +27,7 @@ export async function hashFile(path: string): Promise<string> {
 
 async function hashCode(): Promise<string> {
   const hash = createHash('sha256')
-  for (const folder of ['../importer', '.'])
-    await addFolder(hash, fileURLToPath(new URL(folder, import.meta.url)))
+  for (const folder of CODE_FOLDERS) await addFolder(hash, folder)
   return hash.digest('hex')
 }
 

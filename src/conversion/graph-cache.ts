@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../errors.ts'
+import { moduleFile } from '../home.ts'
 import { onnxRuntimeVersion } from '../runtime/onnxruntime-version.ts'
 import { cpuFingerprint } from './cpu-fingerprint.ts'
 import { FencedProcess, type FencedEnd, type FenceLimits } from './fenced-process.ts'
@@ -92,7 +93,7 @@ export class GraphCache {
 
   async #make({ modelFile, dataFiles }: PlainGraph, folder: string): Promise<null> {
     const end = await new FencedProcess({
-      program: 'optimise-program',
+      program: moduleFile('conversion/optimise-program'),
       order: { file: modelFile, output: join(folder, MODEL) },
       readable: [...this.#options.readable, modelFile, ...dataFiles],
       folder,

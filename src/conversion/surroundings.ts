@@ -12,10 +12,9 @@ const GRAPH_TIME_LIMIT_MS = 120_000
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** `home` is the package's root. */
-export function converterOptions(home: string, timeLimitMs: number): ConverterOptions {
+export function converterOptions(timeLimitMs: number): ConverterOptions {
   return {
-    readable: workerProgram(home, {}, undefined).readable,
+    readable: workerProgram({}, undefined).readable,
     timeLimitMs,
     memoryLimitBytes: totalMemoryBytes() * MEMORY_SHARE,
   }
@@ -23,22 +22,20 @@ export function converterOptions(home: string, timeLimitMs: number): ConverterOp
 
 /** The cache and the process of a server's imports. */
 export function importSurroundings(
-  home: string,
   env: Env,
   models: { readonly importCache: string | undefined; readonly importTimeoutMs: number },
 ): Pick<ImportCacheOptions, 'dir' | 'converter'> {
   return {
     dir: models.importCache ?? cacheFolder(env, 'imports'),
-    converter: converterOptions(home, models.importTimeoutMs),
+    converter: converterOptions(models.importTimeoutMs),
   }
 }
 
 /** The same for optimised graphs. */
 export function graphSurroundings(
-  home: string,
   env: Env,
   folder: string | undefined,
 ): Pick<GraphCacheOptions, 'dir' | 'readable' | 'limits'> {
-  const { readable, ...limits } = converterOptions(home, GRAPH_TIME_LIMIT_MS)
+  const { readable, ...limits } = converterOptions(GRAPH_TIME_LIMIT_MS)
   return { dir: folder ?? cacheFolder(env, 'graphs'), readable, limits }
 }

@@ -16,7 +16,6 @@ const TIME_LIMIT_MS = 3600 * 1000
  */
 export async function convertToFile(
   conversion: Conversion,
-  home: string,
   onStage: (stage: ConversionStage) => void,
 ): Promise<ImportReport> {
   const { file, output } = conversion
@@ -30,11 +29,7 @@ export async function convertToFile(
   try {
     await mkdir(work)
     const made = join(work, basename(output))
-    const report = await convert(
-      { ...conversion, output: made },
-      converterOptions(home, TIME_LIMIT_MS),
-      onStage,
-    )
+    const report = await convert({ ...conversion, output: made }, converterOptions(TIME_LIMIT_MS), onStage)
     // The longer name is that of the weights: they have to be there before the graph is.
     const names = (await readdir(work)).toSorted((one, other) => other.length - one.length)
     for (const name of names) await rename(join(work, name), join(folder, name))

@@ -1,6 +1,8 @@
-import { maxHeaderSize, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { failure, failureWith, type Failure } from '../errors.ts'
+
+// Not imported: that reads each of its exports, and some bring fetch along, which takes 40 ms of the start.
+const { maxHeaderSize, STATUS_CODES } = process.getBuiltinModule('node:http')
 
 /** How long a client that was refused may take to read why. */
 const REFUSAL_MS = 2000

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { dirname, join, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { CODE_FOLDERS, HOME, moduleFile } from '../home.ts'
 
 /** What every worker process of this server is started with. */
 export interface WorkerProgram {
@@ -15,35 +15,27 @@ export interface WorkerProgram {
 const NEVER_PASSED = /^(NODE_OPTIONS|NODE_V8_COVERAGE|NODE_CHANNEL_.*|NODE_UNIQUE_ID|TS_KEYSTORE_PASS)$/
 
 /**
- * `home` is the package's root. `hidden` is a regular expression: variables whose whole name matches are not passed
- * on (`blacklist_env_vars`).
+ * `hidden` is a regular expression: variables whose whole name matches are not passed on (`blacklist_env_vars`).
  */
 export function workerProgram(
-  home: string,
   env: Readonly<Record<string, string | undefined>>,
   hidden: string | undefined,
 ): WorkerProgram {
-  const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
   const isHidden = hidden === undefined ? () => false : matchesWhole(hidden)
   const passed = Object.entries(env).flatMap(([name, value]) =>
     value === undefined || NEVER_PASSED.test(name) || isHidden(name) ? [] : [[name, value] as const],
   )
   return {
-    program: fileURLToPath(new URL(`../worker/main${ending}`, import.meta.url)),
-    readable: [
-      join(home, 'package.json'),
-      // Code lies in src/ and handlers/, from source and below dist/ alike. Not the rest: a model store may be there.
-      ...['..', '../../handlers'].map(folder => fileURLToPath(new URL(folder, import.meta.url))),
-      ...packageFolders(home),
-    ],
+    program: moduleFile('worker/main'),
+    readable: [join(HOME, 'package.json'), ...CODE_FOLDERS, ...packageFolders()],
     env: Object.fromEntries(passed),
   }
 }
 
-/** The node_modules folders in and above `home`, where a package manager may have put what Sconce depends on. */
-function packageFolders(home: string): string[] {
+/** The node_modules folders in and above the package's root, where a package manager may have put what Sconce depends on. */
+function packageFolders(): string[] {
   const folders: string[] = []
-  for (let at = home; ; at = dirname(at)) {
+  for (let at = HOME; ; at = dirname(at)) {
     const folder = at.endsWith(`${sep}node_modules`) ? at : join(at, 'node_modules')
     if (existsSync(folder)) folders.push(folder)
     if (dirname(at) === at) return [...new Set(folders)]

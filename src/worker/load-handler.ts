@@ -1,9 +1,10 @@
 import { registerHooks } from 'node:module'
 import { pathToFileURL } from 'node:url'
+import { moduleFile } from '../home.ts'
 import type { Handler } from '../runtime/handler.ts'
 import { VERBS } from './misspelled-verbs.ts'
 
-const CONTRACT = import.meta.resolve(`../runtime/handler${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`)
+const CONTRACT = pathToFileURL(moduleFile('runtime/handler')).href
 
 /**
  * Imports a handler file by its path and makes the handler from its default export: an object as it is, a class

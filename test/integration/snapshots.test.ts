@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { startServer, type Server } from '../../src/server.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { makeStore, type ModelStore } from '../support/model-store.ts'
-import { home, onFreePorts } from '../support/server.ts'
+import { onFreePorts } from '../support/server.ts'
 
 let store: ModelStore
 const running: Server[] = []
@@ -35,7 +35,6 @@ async function start(...flags: string[]) {
   const server = await startServer({
     config,
     logger,
-    home,
     version: '0.1.0',
     env: process.env,
     snapshots,

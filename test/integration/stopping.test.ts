@@ -6,7 +6,7 @@ import { startServer } from '../../src/server.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { startManaged } from '../support/managed.ts'
 import { makeStore, type ModelStore } from '../support/model-store.ts'
-import { freshTmpdir, home, leftovers, onFreePorts } from '../support/server.ts'
+import { freshTmpdir, leftovers, onFreePorts } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { webServers } from '../support/web-server.ts'
 
@@ -48,7 +48,7 @@ test('a start that is ended while it fetches a model throws, and nothing of it s
   })
   const logger = createLogger({ format: 'json', level: 'silent' })
   const end = new AbortController()
-  const options = { config, logger, home, version: '0.1.0', env: process.env }
+  const options = { config, logger, version: '0.1.0', env: process.env }
   const starting = startServer({ ...options, signal: end.signal })
   starting.catch(() => {})
   await waitFor('the download', () => requests.length > 0)

@@ -54,7 +54,7 @@ export async function startTestServer(store: ModelStore, flags: readonly string[
   const log: LogLine[] = []
   const stream = { write: (text: string, written?: () => void) => (collect(log, text), written?.()) }
   const logger = createLogger({ format: 'json', level: config.logging.level, stream })
-  const server = await startServer({ config, logger, home, version: '0.1.0', env: process.env })
+  const server = await startServer({ config, logger, version: '0.1.0', env: process.env })
   await server.settled
   const { inference, management, metrics = '' } = server.addresses
   return {

@@ -5,7 +5,6 @@ import { ImportCache } from '../../../src/conversion/cache.ts'
 import { converterOptions } from '../../../src/conversion/surroundings.ts'
 import { parseInputFlag } from '../../../src/importer/inputs.ts'
 import { freshFolders } from '../../support/archive-fixtures.ts'
-import { home } from '../../support/server.ts'
 import { thrown } from '../../support/thrown.ts'
 import { fixture } from '../../support/torchscript-cases.ts'
 
@@ -13,7 +12,7 @@ const fresh = freshFolders()
 
 test('a file that changes while it is imported is not kept under what it was', async () => {
   const [dir, workDir, folder] = [await fresh(), await fresh(), await fresh()]
-  const converter = converterOptions(home, 60_000)
+  const converter = converterOptions(60_000)
   const cache = new ImportCache({ dir, workDir, converter, maxBytes: 2 ** 30, warn: () => {} })
   const file = join(folder, 'model.pt')
   await copyFile(fixture('digits/digits.pt'), file)

@@ -12,7 +12,7 @@ import { rewriteTorchFile } from '../../support/torch-files.ts'
 const fresh = freshFolders()
 const fixtures = join(import.meta.dirname, '../../fixtures')
 const digits = join(fixtures, 'digits/digits.pt')
-const options = converterOptions(home, 60_000)
+const options = converterOptions(60_000)
 const image: InputSpec = { name: 'image', dtype: 'float32', shape: ['batch', 1, 8, 8] }
 
 async function run(

@@ -1,10 +1,9 @@
 import { writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FencedProcess } from '../../../src/conversion/fenced-process.ts'
 import { converterOptions } from '../../../src/conversion/surroundings.ts'
 import { freshFolders } from '../../support/archive-fixtures.ts'
-import { home } from '../../support/server.ts'
 
 const fresh = freshFolders()
 
@@ -14,9 +13,9 @@ async function run(source: string) {
   await writeFile(join(folder, 'talk.ts'), `import { writeSync } from 'node:fs'\n${source}`)
   const heard: unknown[] = []
   const { ended } = new FencedProcess<never>({
-    program: relative(join(home, 'src/conversion'), join(folder, 'talk')),
+    program: join(folder, 'talk.ts'),
     order: {},
-    readable: converterOptions(home, 1000).readable,
+    readable: converterOptions(1000).readable,
     folder,
     limits: { timeLimitMs: 60_000, memoryLimitBytes: 2 ** 40 },
     take: message => {

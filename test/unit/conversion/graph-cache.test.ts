@@ -7,7 +7,6 @@ import { openSession } from '../../../src/runtime/session.ts'
 import { makeInputs } from '../../../src/runtime/trial.ts'
 import { freshFolders } from '../../support/archive-fixtures.ts'
 import { writeHeavyOnnx } from '../../support/heavy-onnx.ts'
-import { home } from '../../support/server.ts'
 import { digitsOnnx } from '../../support/model-store.ts'
 
 const fresh = freshFolders()
@@ -27,7 +26,7 @@ async function openCache(more: Partial<GraphCacheOptions> = {}): Promise<Opened>
     if (fields['reason'] !== undefined) reasons.push(fields['reason'])
   }
   const cache = new GraphCache({
-    ...graphSurroundings(home, {}, dir),
+    ...graphSurroundings({}, dir),
     workDir: await fresh(),
     maxBytes: 2 ** 30,
     info: say,
@@ -108,7 +107,7 @@ test('what ONNX Runtime does not take is left to the workers, and leaves nothing
 })
 
 test('a process that takes too long is ended, and the plain file serves', async () => {
-  const { readable } = graphSurroundings(home, {}, undefined)
+  const { readable } = graphSurroundings({}, undefined)
   const limits = { timeLimitMs: 1, memoryLimitBytes: Infinity }
   const { cache, said, reasons, dir } = await openCache({ readable, limits })
   expect(await cache.open(await heavy(), {})).toBeUndefined()
