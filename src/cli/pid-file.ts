@@ -35,18 +35,19 @@ export function readBackground(file = pidFile(), user = process.getuid?.()): Bac
   return isNumber && isRunning(found) ? found : undefined
 }
 
-/** Whether this very process still runs. */
+/** Whether this very process still runs: one that has ended and that its parent has not asked for does not. */
 export function isRunning({ pid, startTime }: BackgroundProcess): boolean {
   if (!isAlive(pid)) return false
-  const now = startTimeOf(pid)
-  return startTime === undefined || now === undefined || now === startTime
+  const now = statOf(pid)
+  if (now === undefined) return true
+  return now.state !== 'Z' && (startTime === undefined || now.startTime === startTime)
 }
 
 /** Notes a process, in place of one that runs no more. Throws EEXIST where another start was quicker. */
 export function writeBackground(pid: number, file = pidFile()): void {
   if (readBackground(file) === undefined) rmSync(file, { force: true })
   const descriptor = openSync(file, 'wx', 0o600)
-  writeSync(descriptor, `${pid}\n${startTimeOf(pid) ?? ''}\n`)
+  writeSync(descriptor, `${pid}\n${statOf(pid)?.startTime ?? ''}\n`)
   closeSync(descriptor)
 }
 
@@ -83,12 +84,15 @@ function notOwn(file: string) {
   )
 }
 
-/** Field 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html; undefined where there is no /proc. */
-function startTimeOf(pid: number): string | undefined {
+/**
+ * Fields 3 and 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html; undefined where there is no /proc.
+ */
+function statOf(pid: number): { state: string | undefined; startTime: string | undefined } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The program's name before it may hold anything, blanks and brackets too.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3]
+    // The program's name before them may hold anything, blanks and brackets too.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state: fields[0], startTime: fields[22 - 3] }
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -6,6 +7,7 @@ import { stopBackground } from '../../../src/cli/background.ts'
 import { isRunning, pidFile, readBackground, writeBackground } from '../../../src/cli/pid-file.ts'
 import { isAlive } from '../../support/processes.ts'
 import { freshTmpdir } from '../../support/server.ts'
+import { waitFor } from '../../support/wait-for.ts'
 
 let tmp: Awaited<ReturnType<typeof freshTmpdir>>
 let running: ChildProcess
@@ -51,6 +53,25 @@ test('a stranger that got the number of a server that is gone is left alone, and
   writeBackground(pid)
   expect(readBackground()).toMatchObject({ pid })
 })
+
+test.runIf(process.platform === 'linux')(
+  'one that has ended runs no more, though nobody collects it',
+  async () => {
+    // A shell that goes on as a program that never asks for the child of the shell, as the first one of many containers.
+    const script = 'true & echo $!; exec sleep 1000'
+    const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+    try {
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+      const ended = Number(line.toString())
+      await waitFor('its end', () => !isRunning({ pid: ended, startTime: undefined }))
+      expect(() => process.kill(ended, 0)).not.toThrow()
+      await writeFile(pidFile(), String(ended))
+      expect(await stop()).toEqual({ code: 0, said: 'TorchServe is not currently running.\n' })
+    } finally {
+      parent.kill('SIGKILL')
+    }
+  },
+)
 
 test('one that runs keeps its place', () => {
   writeBackground(pid)
