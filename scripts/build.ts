@@ -84,5 +84,15 @@ function describeLicence(packageRoot: string): string {
   }
   const files = readdirSync(packageRoot).filter(file => /^(licen[cs]e|notice|copying)/i.test(file))
   const texts = files.map(file => readFileSync(join(packageRoot, file), 'utf8').trim())
+  if (texts.length === 0) texts.push(licenceInReadme(packageRoot))
   return [`${name} ${version} (${license})`, ...texts, ''].join('\n\n')
+}
+
+/** Few packages say it there only, under a heading of its own. */
+function licenceInReadme(packageRoot: string): string {
+  const readme = readdirSync(packageRoot).find(file => /^readme/i.test(file))
+  const text = readme === undefined ? '' : readFileSync(join(packageRoot, readme), 'utf8')
+  const said = /^#+ *licen[cs]e *\n(.*?)(?=^#|(?![^]))/ims.exec(text)?.[1]?.trim()
+  if (said === undefined) throw new Error(`${packageRoot} does not say what its licence is`)
+  return said
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import type { Model } from '../models/model.ts'
 import type { Server } from '../server.ts'
@@ -71,6 +72,9 @@ function modelFacts(model: Model) {
 /** The longest request that is worth printing. */
 const MAX_ROW_NUMBERS = 64
 
+/** In the repository; what is published has no examples. */
+const SAMPLE_IMAGE = 'examples/digits/7.png'
+
 /** A line to paste for the first model that is ready, where its input is known and short. */
 function tryIt(models: readonly Model[], address: string): string[] {
   const model = models.find(({ pool }) => pool.readyCount > 0)
@@ -78,7 +82,7 @@ function tryIt(models: readonly Model[], address: string): string[] {
   const url = `${address}/predictions/${model.name}`
   const handler = model.archive.manifest.model.handler ?? 'base_handler'
   if (handler === 'image_classifier') {
-    const image = model.name === 'digits' ? 'examples/digits/7.png' : 'IMAGE'
+    const image = model.name === 'digits' && existsSync(SAMPLE_IMAGE) ? SAMPLE_IMAGE : 'IMAGE'
     return ['Try it', `  curl -T ${image} ${url}`, '']
   }
   const row = handler === 'base_handler' ? rowOf(model) : undefined

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { home, onFreePorts, type LogLine } from './server.ts'
 import { waitFor } from './wait-for.ts'
 
 export interface CliOptions {
-  /** A file of src/cli; `sconce.ts` by default. */
+  /** A file of src/cli, `sconce.ts` by default; or any other by its whole path. */
   readonly program?: string
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
@@ -24,7 +24,7 @@ export class Cli {
   stderr = ''
 
   constructor(args: readonly string[], { program = 'sconce.ts', env, cwd }: CliOptions = {}) {
-    this.child = spawn(process.execPath, [join(home, 'src/cli', program), ...args], {
+    this.child = spawn(process.execPath, [resolve(home, 'src/cli', program), ...args], {
       cwd: cwd ?? home,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,6 +54,14 @@ export class Cli {
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal)
   }
+}
+
+/** Runs a command to its end and gives what it said; throws that where it failed. */
+export async function runToEnd(args: readonly string[], options: CliOptions = {}): Promise<string> {
+  const cli = new Cli(args, options)
+  const { code } = await cli.ended
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${cli.stdout}${cli.stderr}`)
+  return cli.stdout + cli.stderr
 }
 
 export interface CliServer {
