@@ -26,7 +26,11 @@ const PROGRAMS = [
 ]
 
 /** What stays in node_modules: native code, files read as they are, and what few servers load and is large. */
-const EXTERNAL = ['onnxruntime-node', 'sharp', 'pino-pretty', '@fastify/swagger-ui', /^@opentelemetry\//]
+const EXTERNAL = [
+  ...['onnxruntime-node', 'sharp', 'pino-pretty', '@fastify/swagger-ui'],
+  // Not its API, which prom-client loads as well: all copies of that share what they know.
+  /^@opentelemetry\/(?!api$)/,
+]
 
 rmSync(target, { recursive: true, force: true })
 const output = await bundle()

@@ -112,7 +112,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   try {
     const loading = loadModels(config.models, operations)
-    loading.catch(() => {}) // It is awaited below, unless something else fails first.
+    // What it throws is thrown below. Code that is loaded before the first worker has been started holds that up.
+    await Promise.race([workers.first, loading]).catch(() => {})
     edges = await loadEdges(options, parts)
     // Doors open once every model is registered, and before its workers are up: predictions wait in their queues.
     const { registered, refused } = await loading
@@ -132,7 +133,7 @@ async function settledAll(registered: readonly { readonly ready: Promise<unknown
   await Promise.allSettled(registered.map(({ ready }) => ready))
 }
 
-/** Imported while models are read and workers start: it takes as long. */
+/** Imported while workers start: it takes as long. */
 async function loadEdges(options: ServerOptions, parts: EdgeParts): Promise<Edges> {
   const { makeEdges } = await import('./edges.ts')
   return makeEdges(options, parts)

@@ -23,6 +23,7 @@ const WORKER_MEMORY_SHARE = 0.8
 export class WorkerPorts {
   readonly #open: OpenPort
   readonly #running = new Set<WorkerPort>()
+  readonly #first = Promise.withResolvers<void>()
   #isClosed = false
 
   constructor(options: WorkerPortsOptions) {
@@ -34,8 +35,14 @@ export class WorkerPorts {
     if (this.#isClosed) throw failure('SHUTTING_DOWN')
     const port = this.#open(...worker)
     this.#running.add(port)
+    this.#first.resolve()
     void port.ended.then(() => this.#running.delete(port))
     return port
+  }
+
+  /** Resolves when the first one has been started. */
+  get first(): Promise<void> {
+    return this.#first.promise
   }
 
   /** Ends them all at once, whatever they do, and lets no further one start. The result is how many there were. */

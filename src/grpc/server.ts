@@ -55,26 +55,54 @@ const MAX_CALLS = 256
 const PING_AFTER_MS = 60_000
 const PING_PATIENCE_MS = 20_000
 
-/** Opens one gRPC listener with these services. Throws BAD_CONFIG where it cannot have its address. */
+/**
+ * Opens one gRPC listener with these services. Throws BAD_CONFIG where it cannot have its address. grpc-js is loaded for
+ * the first connection: it would take a tenth of the start of a server to which nobody speaks gRPC.
+ */
 export async function openGrpcServer(options: GrpcServerOptions): Promise<OpenGrpcServer> {
-  const { listener, services, tls, stopping } = options
-  // Loaded here and not above: a server without gRPC does without it.
+  const { listener, tls, logger } = options
+  let speaker: Promise<Speaker> | undefined
+  const speak = () => (speaker ??= makeSpeaker(options))
+  if (tls !== undefined) await speak() // It says whether key and certificate are good.
+  const connections = await accept(options, socket => {
+    // Nobody else listens until it is handed over: a connection that is reset meanwhile must not end the server.
+    socket.on('error', () => {})
+    speak().then(
+      ({ take }) => {
+        if (!socket.destroyed) take(socket)
+      },
+      (error: unknown) => {
+        logger.error('gRPC cannot be spoken', { err: error })
+        socket.destroy()
+      },
+    )
+  })
+  const streams = watchStreams(options, connections)
+  return {
+    address: toAddress({ ...listener, port: connections.port }),
+    close: async drainMs => {
+      await drain(await speaker?.catch(() => undefined), connections, { drainMs, logger })
+      streams.close()
+    },
+  }
+}
+
+/** What speaks gRPC over connections that others have accepted. */
+interface Speaker {
+  readonly server: GrpcServer
+  readonly take: (socket: Socket) => void
+}
+
+async function makeSpeaker(options: GrpcServerOptions): Promise<Speaker> {
+  const { services, tls, stopping } = options
   const grpc = await import('@grpc/grpc-js')
   const server = new grpc.Server(toServerOptions(options, grpc))
   for (const served of services) {
     const { definition, handlers } = toGrpcJs(served, { newMetadata: () => new grpc.Metadata(), stopping })
     server.addService(definition, handlers)
   }
-  const inner = server.createConnectionInjector(credentials(grpc, tls))
-  const connections = await accept(options, socket => inner.injectConnection(socket))
-  const streams = watchStreams(options, connections)
-  return {
-    address: toAddress({ ...listener, port: connections.port }),
-    close: async drainMs => {
-      await drain(server, connections, { drainMs, logger: options.logger })
-      streams.close()
-    },
-  }
+  const injector = server.createConnectionInjector(credentials(grpc, tls))
+  return { server, take: socket => injector.injectConnection(socket) }
 }
 
 /** The connections are accepted here and not by grpc-js, which would take any number of them. */
@@ -147,17 +175,17 @@ function refused(address: string, cause: unknown): Error {
 
 /** grpc-js lets its sessions end; it does not wait for those of connections that it has not accepted itself. */
 async function drain(
-  server: GrpcServer,
+  speaker: Speaker | undefined,
   connections: Connections,
   { drainMs, logger }: { drainMs: number; logger: Logger },
 ): Promise<void> {
   const closed = connections.close()
   const timer = setTimeout(() => {
     logger.warn('gRPC calls were still open when the drain time was over; their connections are cut')
-    server.forceShutdown()
+    speaker?.server.forceShutdown()
     connections.cut()
   }, drainMs)
-  server.tryShutdown(() => {})
+  speaker?.server.tryShutdown(() => {})
   await closed
   clearTimeout(timer)
 }
