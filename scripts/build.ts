@@ -27,7 +27,10 @@ const PROGRAMS = [
 
 /** What stays in node_modules: native code, files read as they are, and what few servers load and is large. */
 const EXTERNAL = [
-  ...['onnxruntime-node', 'sharp', 'pino-pretty', '@fastify/swagger-ui'],
+  'onnxruntime-node',
+  'sharp',
+  'pino-pretty',
+  '@fastify/swagger-ui',
   // Not its API, which prom-client loads as well: all copies of that share what they know.
   /^@opentelemetry\/(?!api$)/,
 ]

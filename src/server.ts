@@ -104,10 +104,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await rm(workDir, { recursive: true, force: true })
     await logger.flush()
   }
-  const stop = async (): Promise<void> => {
+  const stop = (): Promise<void> => {
     refuseWork()
-    await drain(readiness, options)
-    await end()
+    return drain(readiness, options).then(end)
   }
 
   try {

@@ -57,12 +57,15 @@ test('a stranger that got the number of a server that is gone is left alone, and
 test.runIf(process.platform === 'linux')(
   'one that has ended runs no more, though nobody collects it',
   async () => {
-    // A shell that goes on as a program that never asks for the child of the shell, as the first one of many containers.
-    const script = 'true & echo $!; exec sleep 1000'
-    const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+    // A shell that goes on as a program that never asks for the shell's child, as the first one of many containers.
+    const script = 'exec 3<&0; cat <&3 & echo $!; exec sleep 1000'
+    const parent = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'] })
     try {
       const [line] = (await once(parent.stdout, 'data')) as [Buffer]
       const ended = Number(line.toString())
+      const name = () => readFile(`/proc/${parent.pid}/comm`, 'utf8')
+      await waitFor('the shell to be another program', async () => (await name()) === 'sleep\n')
+      parent.stdin.end() // And with it the child.
       await waitFor('its end', () => !isRunning({ pid: ended, startTime: undefined }))
       expect(() => process.kill(ended, 0)).not.toThrow()
       await writeFile(pidFile(), String(ended))
