@@ -53,7 +53,7 @@ test('a worker goes on with the sample of a quick model as long as nobody asks',
 
 test('a request ends the warm-up, and waits for what is under way of it', async () => {
   const slow = `preprocess(input) { seen.push(input.data); return new Promise(done => setImmediate(done, {})) },`
-  const sample = `sample() { return { body: 'hello' } } }`
+  const sample = `sample() { return { contentType: 'text/plain', body: 'hello' } } }`
   const { open: start } = await open(COUNTING.replace(/preprocess.*/, slow) + sample, { batchLimit: 4 })
   const host = await start()
   const { answers } = await host.run('predict', [item])
