@@ -85,6 +85,11 @@ function undisturbed(ms: number, { user, system }: NodeJS.CpuUsage): number {
   return usedMs > 0 ? Math.min(ms, usedMs) : ms
 }
 
+/** The least milliseconds of one row; Infinity where the session does not take it. */
+export async function timeRow(session: Session, samples: SampleInputs): Promise<number> {
+  return (await timeRun(session, samples, 1))?.ms ?? Infinity
+}
+
 /**
  * The least milliseconds of one row in each session; Infinity where one does not take it. In turns, so that what disturbs
  * the machine for a while does not decide between them.
@@ -94,8 +99,7 @@ export async function timeTurns(sessions: readonly Session[], samples: SampleInp
   const startedAt = performance.now()
   do {
     for (const [index, session] of sessions.entries()) {
-      const { ms } = (await timeRun(session, samples, 1)) ?? { ms: Infinity }
-      least[index] = Math.min(least[index] ?? Infinity, ms)
+      least[index] = Math.min(least[index] ?? Infinity, await timeRow(session, samples))
     }
     // What takes less was repeated already.
   } while (Math.max(...least) > REPEAT_MS && performance.now() - startedAt < TURNS_MS)

@@ -44,8 +44,8 @@ export interface Shares {
   readonly workers: number | undefined
 }
 
-/** Below it one worker keeps up with the server's own thread, and a second one only takes its core. */
-const TINY_MS = 2
+/** Milliseconds of one row. Below it one worker keeps up with the server's own thread, and a second one only takes its core. */
+export const TINY_MS = 2
 /** How much of its threads a net has to use for one worker with all of them: two workers with one each use 1.0. */
 const SCALES = 0.85
 /** What threads that lie idle otherwise have to bring. */

@@ -5,7 +5,7 @@ import { misspelledVerbs } from './misspelled-verbs.ts'
 import { openTuned } from './open-tuned.ts'
 import type { FromWorker, GraphInfo, Item, LoadOrder, Verb } from './protocol.ts'
 import { recordMetrics } from './record-metrics.ts'
-import { warmUp } from './warm-up.ts'
+import { warmUp, type Rest } from './warm-up.ts'
 
 export type Log = (level: keyof HandlerLogger, message: string, fields: Record<string, unknown>) => void
 
@@ -40,10 +40,22 @@ export async function openHost(order: LoadOrder, log: Log): Promise<Host> {
   }
   const host = new HandlerHost(handler, context, order, metrics.take)
   const loadMs = performance.now() - startedAt
-  await warmUp({ order, handler, context, tuned, host, log })
+  const rest = await warmUp({ order, handler, context, tuned, host, log })
   return {
     loaded: { graph: session?.graph, loadMs, tuned },
-    run: (verb, items) => host.run(verb, items),
+    run: rest === undefined ? (verb, items) => host.run(verb, items) : warmUntilAsked(host, rest),
+  }
+}
+
+/** Goes on with the warm-up until something is asked for, which waits for the one request of it that is under way. */
+function warmUntilAsked(host: HandlerHost, rest: Rest): Host['run'] {
+  let isAsked = false
+  let warming: Promise<void> | undefined = rest(() => !isAsked).finally(() => {
+    warming = undefined
+  })
+  return (verb, items) => {
+    isAsked = true
+    return warming === undefined ? host.run(verb, items) : warming.then(() => host.run(verb, items))
   }
 }
 

@@ -1,7 +1,7 @@
 import type { HandlerLogger } from '../runtime/handler.ts'
-import { hasRows, SampleInputs, timeSizes, timeTurns } from '../runtime/measure.ts'
+import { hasRows, SampleInputs, timeRow, timeSizes, timeTurns } from '../runtime/measure.ts'
 import type { ModelSession } from '../runtime/session.ts'
-import { choosePayingSize, shareThreads, type RunTime, type Shares } from '../runtime/tuning.ts'
+import { choosePayingSize, shareThreads, TINY_MS, type RunTime, type Shares } from '../runtime/tuning.ts'
 import { openModel } from './open-model.ts'
 import type { LoadOrder, Tuned } from './protocol.ts'
 
@@ -9,7 +9,7 @@ type Log = (level: keyof HandlerLogger, message: string, fields: Record<string, 
 
 /** How long sizes may be tried; a run that is under way is not cut short. */
 const BUDGET_MS = 1000
-/** A net whose first run takes longer is not measured. */
+/** A net whose first run takes longer, times the threads it is to have, is not measured. */
 const MOST_RUN_MS = 1000
 
 interface TunedSession {
@@ -22,12 +22,16 @@ interface TunedSession {
  * how large a batch pays. What cannot be measured is left as the order says.
  */
 export async function openTuned(order: LoadOrder, log: Log): Promise<TunedSession> {
-  const session = await openModel(order, log)
-  if (session === undefined || order.measure === undefined) return { session, tuned: undefined }
+  if (order.measure === undefined) return { session: await openModel(order, log), tuned: undefined }
+  // A tiny model keeps it.
+  const session = await openModel({ ...order, threads: 1 }, log)
+  if (session === undefined) return { session, tuned: undefined }
   const startedAt = performance.now()
   const samples = await SampleInputs.find(session)
-  if (samples === undefined || performance.now() - startedAt > MOST_RUN_MS) {
-    return { session, tuned: undefined }
+  if (samples === undefined || performance.now() - startedAt > MOST_RUN_MS * order.threads) {
+    if (order.threads === 1) return { session, tuned: undefined }
+    await session.close()
+    return { session: await openModel(order, log), tuned: undefined }
   }
   const shared = await tuneThreads({ order, session, samples, log })
   const times = await timeBatches(shared.session, samples, order.measure.mostRows)
@@ -39,6 +43,7 @@ export async function openTuned(order: LoadOrder, log: Log): Promise<TunedSessio
 
 interface Tuning {
   readonly order: LoadOrder
+  /** Has one thread. */
   readonly session: ModelSession
   readonly samples: SampleInputs
   readonly log: Log
@@ -49,18 +54,19 @@ async function tuneThreads({ order, session, samples, log }: Tuning): Promise<{
   session: ModelSession
   shares: Shares
 }> {
-  const { threads, measure } = order
-  if (measure === undefined) return { session, shares: { threads, workers: undefined } }
+  const { measure } = order
+  if (measure === undefined) return { session, shares: { threads: 1, workers: undefined } }
   const { mostThreads, areWorkersFree } = measure
-  const sessions = new Map([[threads, session]])
+  const sessions = new Map([[1, session]])
   const withThreads = async (count: number): Promise<ModelSession> => {
     const opened = sessions.get(count) ?? (await openModel({ ...order, threads: count }, log)) ?? session
     sessions.set(count, opened)
     return opened
   }
-  const compared = [await withThreads(1)]
-  if (mostThreads > 1) compared.push(await withThreads(mostThreads))
-  const [oneThreadMs = Infinity, allThreadsMs = oneThreadMs] = await timeTurns(compared, samples)
+  const rowMs = await timeRow(session, samples)
+  const isCompared = mostThreads > 1 && rowMs >= TINY_MS
+  const compared = isCompared ? [session, await withThreads(mostThreads)] : []
+  const [oneThreadMs = rowMs, allThreadsMs = oneThreadMs] = await timeTurns(compared, samples)
   const shares = shareThreads({ threads: mostThreads, oneThreadMs, allThreadsMs, areWorkersFree })
   const chosen = await withThreads(shares.threads)
   for (const other of new Set(sessions.values())) if (other !== chosen) await other.close()

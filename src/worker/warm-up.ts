@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
+import { setImmediate as afterMessages } from 'node:timers/promises'
 import type { Context, Handler, HandlerLogger, Sample } from '../runtime/handler.ts'
 import { sampleBody, SampleInputs } from '../runtime/measure.ts'
 import type { Answer, Item, LoadOrder, Tuned, Verb } from './protocol.ts'
@@ -13,30 +14,36 @@ interface WarmUp {
   readonly log: (level: keyof HandlerLogger, message: string, fields: Record<string, unknown>) => void
 }
 
-/** Requests that run before the first client's: some, and more of a fast model, whose code is compiled as it runs. */
+/** Requests that run before the first client's; of a fast model more follow as long as nobody asks for anything. */
 const LEAST_REQUESTS = 3
 const MOST_REQUESTS = 30
 const REPEAT_MS = 100
 const BUDGET_MS = 500
 
+/** More requests of a warm-up, one after the other, as long as `goesOn` says so. */
+export type Rest = (goesOn: () => boolean) => Promise<void>
+
 /**
  * Takes made-up or recorded requests through session and handler, so that the first client does not wait for what is
- * loaded, compiled and allocated on first use. Never throws: a sample that the model refuses is only told.
+ * loaded, compiled and allocated on first use. The result is what a worker may go on with while nobody asks: code is
+ * compiled as it runs. Never throws: a sample that the model refuses is only told.
  */
-export async function warmUp(given: WarmUp): Promise<void> {
+export async function warmUp(given: WarmUp): Promise<Rest | undefined> {
   const { order, log } = given
-  if (!order.isWarmedUp || order.config['warmup'] === false) return
+  if (!order.isWarmedUp || order.config['warmup'] === false) return undefined
   const startedAt = performance.now()
   const isOver = () => performance.now() - startedAt > BUDGET_MS
+  let rest: Rest | undefined
   try {
     const sample = await findSample(given)
     if (needsRows(given, sample)) await warmSession(given, isOver)
-    if (sample !== undefined && !isOver()) await warmHandler(given, sample, isOver)
+    if (sample !== undefined && !isOver()) rest = await warmHandler(given, sample, isOver)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     log('warn', 'The warm-up failed; the first requests may take longer', { reason })
   }
   log('debug', 'Warmed up', { ms: performance.now() - startedAt })
+  return rest
 }
 
 /** A measurement has run the session already, and a request of one row will. */
@@ -53,18 +60,29 @@ async function warmSession({ order, context }: WarmUp, isOver: () => boolean): P
   if (order.batchLimit > 1) await session.run(samples.make(order.batchLimit)).catch(() => {})
 }
 
-async function warmHandler(given: WarmUp, sample: Sample, isOver: () => boolean): Promise<void> {
+async function warmHandler(
+  { order, host, log }: WarmUp,
+  sample: Sample,
+  isOver: () => boolean,
+): Promise<Rest | undefined> {
   const item = toItem(sample)
   // Where batches do not pay, requests are long, and what is compiled for them is little beside that.
-  const least = given.order.batchLimit > 1 ? LEAST_REQUESTS : 1
+  const least = order.batchLimit > 1 ? LEAST_REQUESTS : 1
   const startedAt = performance.now()
-  for (let request = 1; request <= MOST_REQUESTS && !isOver(); request++) {
-    if (request > least && performance.now() - startedAt > REPEAT_MS) return
-    const { answers } = await given.host.run('predict', [item])
+  for (let request = 1; request <= least && !isOver(); request++) {
+    const { answers } = await host.run('predict', [item])
     const [answer] = answers
     if (answer?.ok !== false) continue
     const reason = answer.code === 'BAD_REQUEST' ? String(answer.facts[0]) : answer.code
-    return given.log('warn', 'The model refuses the sample of its warm-up', { reason })
+    log('warn', 'The model refuses the sample of its warm-up', { reason })
+    return undefined
+  }
+  const leftMs = REPEAT_MS - (performance.now() - startedAt)
+  return async goesOn => {
+    const until = performance.now() + leftMs
+    await afterMessages()
+    for (let request = least; request < MOST_REQUESTS && performance.now() < until && goesOn(); request++)
+      await host.run('predict', [item])
   }
 }
 
