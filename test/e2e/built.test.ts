@@ -44,6 +44,8 @@ let built: BuiltPackage
 let store: ModelStore
 let agent: UdpListener
 let server: CliServer
+/** What is undone at the end, the last first: a build or start that fails leaves nothing either. */
+const undo: (() => Promise<unknown>)[] = []
 /** The current folder of the commands, with TMPDIR, the caches and the logs below it. */
 let place: string
 
@@ -60,9 +62,12 @@ const command = (name: string, ...args: string[]) => runToEnd(args, from(name))
 
 beforeAll(async () => {
   built = await buildPackage()
+  undo.push(() => built.remove())
   place = await realpath(await mkdtemp(join(tmpdir(), 'sconce-e2e-')))
+  undo.push(() => rm(place, { recursive: true, force: true }))
   await mkdir(join(place, 'tmp'))
   store = await makeStore()
+  undo.push(() => store.remove())
   await store.addDigits()
   await store.addHandler('twice', { handler: HANDLER })
   await writeHeavyOnnx(join(store.dir, 'heavy.onnx'))
@@ -72,16 +77,16 @@ beforeAll(async () => {
   const files = ['--serialized-file', digitsPt, '--config-file', config, '--export-path', store.dir]
   await command('torch-model-archiver', ...archive, ...files)
   agent = await listenUdp()
+  undo.push(() => agent.close())
   const tracing = ['--tracing', 'jaeger', '--jaeger-agent-addr', `127.0.0.1:${agent.port}`]
   server = await startCliServer(store.dir, ['--enable-model-api', ...tracing], from('sconce'))
+  undo.push(() => {
+    server.cli.signal('SIGKILL')
+    return server.cli.ended
+  })
 })
 afterAll(async () => {
-  server.cli.signal('SIGKILL')
-  await server.cli.ended
-  await agent.close()
-  await store.remove()
-  await built.remove()
-  await rm(place, { recursive: true, force: true })
+  for (const step of undo.toReversed()) await step()
 })
 
 const png = (file: string) => new Uint8Array(digitPng(file))

@@ -45,6 +45,15 @@ export async function buildPackage(): Promise<BuiltPackage> {
   const caches = join(home, 'node_modules/.cache')
   await mkdir(caches, { recursive: true })
   const dir = await mkdtemp(join(caches, 'sconce-built-'))
+  try {
+    return await buildInto(dir)
+  } catch (error) {
+    await rm(dir, { recursive: true })
+    throw error
+  }
+}
+
+async function buildInto(dir: string): Promise<BuiltPackage> {
   await runToEnd([join(dir, 'dist')], { program: join(home, 'scripts/build.ts') })
   for (const name of ['package.json', 'config'])
     await cp(join(home, name), join(dir, name), { recursive: true })
