@@ -20,6 +20,7 @@ import { bench as workers } from './workers.ts'
 import { parseRival } from './support/doors.ts'
 import { cleanUpOnSignals } from './support/interruption.ts'
 import { describeMachine, showMachine } from './support/machine.ts'
+import { buildProgram } from './support/program.ts'
 import { showMarkdown, showTable } from './support/table.ts'
 import type { Bench, BenchOptions, Report, Table } from './support/bench.ts'
 
@@ -77,6 +78,7 @@ cleanUpOnSignals()
 const options = readOptions()
 const machine = describeMachine()
 const header = showMachine(machine)
+if (options.length !== 'quick') buildProgram()
 const reports: unknown[] = []
 const documents: string[] = []
 if (!values.json) console.log(`${header}\n`)

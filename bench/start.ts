@@ -1,6 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +11,7 @@ import { freePort } from './support/free-port.ts'
 import { withFolder } from './support/folder.ts'
 import { endWithUs } from './support/interruption.ts'
 import { DIGITS, FILES } from './support/models.ts'
+import { programOf } from './support/program.ts'
 import { measureRounds, pick, ratios, ROUNDS_NOTE, showRounds } from './support/rounds.ts'
 import { median, showNumber, showSpread, spread } from './support/statistics.ts'
 
@@ -23,8 +23,6 @@ const NODE = 'node -e 0'
 const SESSION = 'onnxruntime, session'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const BUILT = join(ROOT, 'dist/src/cli/sconce.js')
-const PROGRAM = existsSync(BUILT) ? BUILT : join(ROOT, 'src/cli/sconce.ts')
 
 export const bench: Bench = {
   question: 'How long does it take from nothing to the first answer of the sample model?',
@@ -43,7 +41,7 @@ async function measureAll(store: string, options: BenchOptions): Promise<Report>
   const ways: Readonly<Record<string, () => Promise<number>>> = {
     [NODE]: () => timeProgram(['-e', '0']),
     [SESSION]: () => timeProgram(['-e', openSession(DIGITS.file)], ROOT),
-    [SCONCE]: () => timeFirstAnswer(store),
+    [SCONCE]: () => timeFirstAnswer(programOf(options.length), store),
   }
   const names = Object.keys(ways)
   for (const way of Object.values(ways)) await way() // From then on the files are in memory, and compiled code is kept.
@@ -57,10 +55,7 @@ async function measureAll(store: string, options: BenchOptions): Promise<Report>
     showRounds(rounds),
   ])
   const columns = ['what', 'ms', `x ${NODE}`, `x ${SESSION}`, 'rounds']
-  const notes = [
-    PROGRAM === BUILT ? 'From the built package.' : 'From source; npm run build first for the built package.',
-    ROUNDS_NOTE,
-  ]
+  const notes = [ROUNDS_NOTE]
   const results = names.map(name => ({ name, ms: median(pick(rounds, name, own)) }))
   return { tables: [{ title: 'Milliseconds from the start of the process', columns, rows }], notes, results }
 }
@@ -75,7 +70,7 @@ function timeProgram(args: readonly string[], cwd = tmpdir()): Promise<number> {
   return Promise.resolve(performance.now() - startedAt)
 }
 
-async function timeFirstAnswer(store: string): Promise<number> {
+async function timeFirstAnswer(program: string, store: string): Promise<number> {
   const port = await freePort()
   const args = ['start', '--model-store', store, '--models', 'digits.mar', '--ncs', '--log-level', 'error']
   const addresses = ['--management-address', '--metrics-address'].flatMap(flag => [
@@ -86,7 +81,7 @@ async function timeFirstAnswer(store: string): Promise<number> {
   const own = ['--inference-address', `http://127.0.0.1:${port}`, '--default-workers-per-model', '1']
   const startedAt = performance.now()
   const flags = [...args, ...addresses, ...grpc, ...own]
-  const child = endWithUs(spawn(process.execPath, [PROGRAM, ...flags], { stdio: 'ignore' }))
+  const child = endWithUs(spawn(process.execPath, [program, ...flags], { stdio: 'ignore' }))
   const ended = once(child, 'exit')
   try {
     await firstAnswer(child, `http://127.0.0.1:${port}/predictions/digits`, startedAt)

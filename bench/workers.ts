@@ -133,7 +133,7 @@ function report({ fileMb, bare, sconces, deaths }: Measured): Report {
   return {
     tables: [memory, life],
     notes: [
-      'Noticed is when the management API no longer calls the worker ready, which it is asked without pause.',
+      'Noticed is when the management API no longer calls the worker ready, which it is asked without pause until then.',
     ],
     results: {
       fileMb,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunningSconce } from './servers.ts'
 import { median } from './statistics.ts'
 
@@ -32,6 +33,9 @@ export async function scaleTo(
   return performance.now() - startedAt
 }
 
+/** Between two looks at a worker that starts. */
+const POLL_MS = 4
+
 /** A pool that never gets well again must not hold the benchmark for ever. */
 const HEAL_TIMEOUT_MS = 30_000
 
@@ -56,6 +60,8 @@ export async function killAndWatch(sconce: RunningSconce, model: string): Promis
     const ms = performance.now() - killedAt - readMs
     const isNoticed = ready.every(({ pid }) => pid !== victim)
     if (isNoticed) noticedMs ??= ms
+    // Asking without pause would take one of the cores from the worker that starts.
+    if (noticedMs !== undefined) await sleep(POLL_MS)
     if (noticedMs !== undefined && ready.length === before.length) return { noticedMs, readyMs: ms }
     if (ms > HEAL_TIMEOUT_MS)
       throw new Error(`A worker of ${model} was not replaced in ${HEAL_TIMEOUT_MS / 1000} s`)

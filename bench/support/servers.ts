@@ -9,6 +9,7 @@ import type { Length } from './bench.ts'
 import { freePort } from './free-port.ts'
 import { endWithUs, makeFolder, removeFolder } from './interruption.ts'
 import { FILES } from './models.ts'
+import { programOf } from './program.ts'
 
 export interface RunningServer {
   readonly pid: number
@@ -90,7 +91,7 @@ async function spawnSconce({ store, settings, length }: SconceSetup) {
   ]
   const config = join(folder, 'config.properties')
   await writeFile(config, lines.join('\n'))
-  const child = start([join(ROOT, 'src/cli/sconce.ts'), 'start', '--ncs', '--ts-config', config])
+  const child = start([programOf(length), 'start', '--ncs', '--ts-config', config])
   return { child, cleanUp: () => removeFolder(folder) }
 }
 
