@@ -10,7 +10,7 @@ let ofCode: Promise<string> | undefined
 
 /**
  * What an import's result depends on, as 64 hexadecimal digits: the file, what is said about its inputs, and the
- * importer's own code, so that results of another version of Sconce are never taken.
+ * code of this Sconce, so that results of another version are never taken.
  */
 export async function fingerprint(file: string, inputs: readonly InputSpec[] | undefined): Promise<string> {
   ofCode ??= hashCode()

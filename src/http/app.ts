@@ -196,10 +196,13 @@ function addHeaders(
   reply.header('x-request-id', request.id)
   reply.headers(UNCACHED)
   for (const [name, value] of Object.entries(cors)) if (!reply.hasHeader(name)) reply.header(name, value)
-  if (reply.statusCode >= 400 && !reply.hasHeader('connection')) reply.header('connection', 'close')
+  if (reply.statusCode < 400 || reply.hasHeader('connection')) return
+  reply.header('connection', 'close') // As TorchServe.
+  // Who is to come again should not have to connect again: for a busy server that is more work than the refusal.
+  if (reply.statusCode === 503) keepOpen(request, reply)
 }
 
-/** A body of a declared length that is too large is read over; the connection is good for the next request. */
+/** A body of a declared length that nobody wants is read over; the connection is good for the next request. */
 function keepOpen({ headers }: FastifyRequest, reply: FastifyReply): void {
   // A client that asked first may never send the body, so what follows could be either.
   if (headers['content-length'] !== undefined && headers.expect === undefined)
