@@ -54,6 +54,15 @@ const NO_DELAY = { maxDelayMs: 0, oldestMs: 0, leftMs: Infinity, preferredSizes:
 
 const neverGone = () => false
 
+function toTerms({
+  isGone = neverGone,
+  deadline = Infinity,
+  priority = 'normal',
+  bytes = 0,
+}: Partial<Terms>): Terms {
+  return { isGone, deadline, priority, bytes }
+}
+
 /**
  * The bounded queue of one model version. Requests push into it, free workers pull batches out of it, and that is
  * all: it knows no worker, no clock but `performance.now()`, and no error but those it is handed and the two that say
@@ -104,17 +113,18 @@ export class Queue<I, A> {
    * nobody waits for any more gets CLIENT_GONE or DEADLINE_PASSED, and no worker.
    */
   push(item: I, asked: Partial<Terms> = {}): Promise<A> | Refusal {
-    const { isGone = neverGone, deadline = Infinity, priority = 'normal', bytes = 0 } = asked
-    const terms: Terms = { isGone, deadline, priority, bytes }
-    const refusal = this.#refuse(terms)
-    if (refusal !== undefined) {
-      this.options.onDropped?.(refusal.refused)
-      return refusal
-    }
+    const terms = toTerms(asked)
+    const refusal = this.#refuseCounted(terms)
+    if (refusal !== undefined) return refusal
     const entry = new Entry<I, A>(item, terms, this.#settled)
     this.#waiting.add(entry)
     this.#wake()
     return entry.answer
+  }
+
+  /** Why an item of these terms would not be let in now; it counts as one that was not. */
+  refuse(asked: Partial<Terms>): Refusal | undefined {
+    return this.#refuseCounted(toTerms(asked))
   }
 
   /**
@@ -181,6 +191,12 @@ export class Queue<I, A> {
   }
 
   readonly #settled = (entry: Entry<I, A>) => this.#waiting.settled(entry)
+
+  #refuseCounted(terms: Terms): Refusal | undefined {
+    const refusal = this.#refuse(terms)
+    if (refusal !== undefined) this.options.onDropped?.(refusal.refused)
+    return refusal
+  }
 
   #refuse(terms: Terms): Refusal | undefined {
     if (this.#whyFull(terms) !== undefined) this.#makeRoom()

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { failure } from '../errors.ts'
 import type { Call, Predictor } from '../inference/predictor.ts'
 import type { Registry } from '../models/registry.ts'
@@ -7,6 +7,7 @@ import type { App } from './app.ts'
 import { textParameter, toItem, type ItemOptions } from './body.ts'
 import { clientGone } from './client-gone.ts'
 import { describePredictions } from './description.ts'
+import { refuseEarly } from './early-refusal.ts'
 import { sendJson } from './json.ts'
 import { sendBytes } from './send-bytes.ts'
 
@@ -33,8 +34,11 @@ type Target = Pick<Path, 'model' | 'version'>
 
 /** TorchServe's inference API: https://github.com/pytorch/serve/blob/master/docs/inference_api.md */
 export function addInferenceRoutes(app: App, { predictor, registry, envelope }: InferenceRoutes): void {
-  const any = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => unknown) =>
-    app.route({ method: ANY_METHOD, url, handler })
+  const any = (
+    url: string,
+    handler: (request: FastifyRequest, reply: FastifyReply) => unknown,
+    onRequest: onRequestHookHandler[] = [],
+  ) => app.route({ method: ANY_METHOD, url, onRequest, handler })
 
   const answer = async (
     request: FastifyRequest,
@@ -63,9 +67,8 @@ export function addInferenceRoutes(app: App, { predictor, registry, envelope }: 
       const target = request.params as Path
       return answer(request, reply, { target, verb, item: { urlPath: target['*'] ?? '', explain } })
     }
-    any(`/${route}/:model`, handler)
-    any(`/${route}/:model/:version`, handler)
-    any(`/${route}/:model/:version/*`, handler)
+    const early = refuseEarly({ predictor, registry, verb })
+    for (const url of ['', '/:version', '/:version/*']) any(`/${route}/:model${url}`, handler, [early])
   }
 
   // SageMaker's routes, and TorchServe's first ones: the query is for the handler.

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { failure } from '../errors.ts'
 import { findModel, modelConfig, modelMetadata, modelReadiness } from '../inference/model-metadata.ts'
 import type { Predictor } from '../inference/predictor.ts'
@@ -9,6 +9,7 @@ import type { Logger } from '../telemetry/logger.ts'
 import type { Envelope } from '../worker/protocol.ts'
 import { refuseMethods } from './allowed-methods.ts'
 import type { App } from './app.ts'
+import { refuseEarly } from './early-refusal.ts'
 import { inferOverHttp, type InferOptions } from './infer.ts'
 import { addKserveScope } from './kserve-errors.ts'
 import { sendCompact } from './kserve-failure.ts'
@@ -119,7 +120,7 @@ function addModelRoutes(scope: App, base: string, options: OpenInferenceRoutes):
     const { model, version } = of(request)
     return sendCompact(reply, { model_stats: predictor.statistics(model, version) })
   })
-  post(scope, `${base}/infer`, (request, reply) => {
+  const infer: Answer = (request, reply) => {
     const { model, version } = of(request)
     const { envelope } = options
     // TorchServe's way: the handler gets what is in the request.
@@ -127,6 +128,9 @@ function addModelRoutes(scope: App, base: string, options: OpenInferenceRoutes):
       return predictOverHttp(predictor, { request, reply, model, version, verb: 'predict', envelope })
     }
     return inferOverHttp(options, { request, reply, model, version })
+  }
+  post(scope, `${base}/infer`, infer, {
+    onRequest: refuseEarly({ predictor, registry, verb: 'infer' }),
   })
   for (const call of ['generate', 'generate_stream', 'infer_stream']) {
     post(scope, `${base}/${call}`, request => {
@@ -152,8 +156,16 @@ function get(
   refuseMethods(scope, url, ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 }
 
-export function post(scope: App, url: string, handler: Answer, { isSwitchedOff = false } = {}): void {
-  scope.route({ method: 'POST', url, config: { isRefused: isSwitchedOff }, handler })
+interface PostOptions {
+  readonly isSwitchedOff?: boolean
+  /** Comes before the body is read. */
+  readonly onRequest?: onRequestHookHandler
+}
+
+export function post(scope: App, url: string, handler: Answer, options: PostOptions = {}): void {
+  const { isSwitchedOff = false, onRequest } = options
+  const first = onRequest === undefined ? [] : [onRequest]
+  scope.route({ method: 'POST', url, config: { isRefused: isSwitchedOff }, onRequest: first, handler })
   refuseMethods(scope, url, ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 }
 

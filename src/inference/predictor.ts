@@ -11,7 +11,7 @@ import { fingerprint } from './fingerprint.ts'
 import { makeTensor, packBytes, unpackBytes } from './infer-input.ts'
 import { findModel, RAW_OUTPUT } from './model-metadata.ts'
 import type { ModelTelemetry } from './model-telemetry.ts'
-import { readTerms, type AskedTerms } from './request-terms.ts'
+import { readTerms, tryReadTerms, type AskedTerms } from './request-terms.ts'
 import { ModelCounts, type ModelStatistics } from './statistics.ts'
 
 export interface Call extends AskedTerms {
@@ -37,6 +37,13 @@ export interface InferCall extends AskedTerms {
   /** How many of its best classes an output is to become, by its name; undefined, as not in it: it stays as it is. */
   readonly classes: ReadonlyMap<string, number | undefined>
   readonly isGone: () => boolean
+}
+
+/** A request of which only the head has come. */
+export interface Arrival extends Pick<Item, 'requestId' | 'headers'> {
+  /** As the client named it. */
+  readonly version: string | undefined
+  readonly verb: Job['verb']
 }
 
 export interface Inference {
@@ -73,6 +80,21 @@ export class Predictor {
     const { verb, item } = call
     const model = this.#options.registry.resolve(call.model, call.version)
     return this.#run(model, { verb, item }, call)
+  }
+
+  /**
+   * For a request whose body is still on its way: throws what it would be refused with now for want of room or of time, and
+   * counts it as refused. What else may be wrong with it is found when it is here.
+   */
+  admit(model: Model, { version, verb, requestId, headers }: Arrival): void {
+    const terms = tryReadTerms(headers)
+    try {
+      if (terms !== undefined) model.admit(version, terms)
+    } catch (error) {
+      const job: Job = { verb, item: { requestId, headers, parameters: [] } }
+      this.#options.telemetry.meterOf(model).accepted(version !== undefined)
+      throw this.#fail(error, { model, job, span: this.#startSpan(job, model), totalMs: 0 })
+    }
   }
 
   /**
@@ -156,13 +178,18 @@ export class Predictor {
       span?.end()
       return prediction
     } catch (error) {
-      const failed = toFailure(error)
-      meter.failed(failed.code)
-      counts.failed(performance.now() - startedAt)
-      span?.end(failed)
-      this.#log(failed, job, model)
-      throw failed
+      throw this.#fail(error, { model, job, span, totalMs: performance.now() - startedAt })
     }
+  }
+
+  /** Counts, traces and logs what went wrong. */
+  #fail(error: unknown, { model, job, span, totalMs }: Failing): Failure {
+    const failed = toFailure(error)
+    this.#options.telemetry.meterOf(model).failed(failed.code)
+    this.#countsOf(model).failed(totalMs)
+    span?.end(failed)
+    this.#log(failed, job, model)
+    return failed
   }
 
   #countsOf(model: Model): ModelCounts {
@@ -196,6 +223,14 @@ export class Predictor {
     const { reason, cause } = failed
     this.#options.logger.warn(failed.message, { ...facts, ...input, reason, cause })
   }
+}
+
+/** A request that failed, and what is known of it. */
+interface Failing {
+  readonly model: Model
+  readonly job: Job
+  readonly span: PredictionSpan | undefined
+  readonly totalMs: number
 }
 
 /** Who waits for the answer. */

@@ -24,6 +24,17 @@ export function readTerms(
   return { deadline: timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs, priority }
 }
 
+/** The terms of its headers; undefined where they are wrong. */
+export function tryReadTerms(
+  headers: Readonly<Record<string, string>>,
+): ReturnType<typeof readTerms> | undefined {
+  try {
+    return readTerms(headers, {})
+  } catch {
+    return undefined
+  }
+}
+
 function readTimeout(value: string | undefined): number {
   if (value === undefined) return Infinity
   const ms = /^\d{1,12}(\.\d{1,6})?$/.test(value) ? Number(value) : 0

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Archive } from '../archive/reader.ts'
 import type { Terms } from '../batching/entry.ts'
-import { Queue, type DropCause } from '../batching/queue.ts'
+import { Queue, type DropCause, type Refusal } from '../batching/queue.ts'
 import { failure, failureWith, type Failure } from '../errors.ts'
 import { Pool, type PoolOptions, type WorkerInfo } from '../pool/pool.ts'
 import type { Job, Outcome } from '../pool/run-batch.ts'
@@ -135,12 +135,21 @@ export class Model {
   submit(job: Job, asked: string | undefined, terms: RequestTerms): Promise<Outcome> {
     if (!this.#isOpen || !this.pool.canServe) throw this.#noWorker(asked)
     this.#passCircuit()
-    const { settings } = this
-    const deadline = Math.min(terms.deadline, performance.now() + settings.clientTimeoutMs)
     const { isGone, priority } = terms
+    const deadline = Math.min(terms.deadline, performance.now() + this.settings.clientTimeoutMs)
     const answer = this.#queue.push(job, { isGone, deadline, priority, bytes: bytesOf(job.item) })
     if (answer instanceof Promise) return answer
-    throw toFailure(answer, { model: this.name, asked, waiting: this.#queue.length, settings })
+    throw this.#toFailure(answer, asked)
+  }
+
+  /** Throws, and counts, what `submit` would now for want of room or of time: for a job that is still on its way. */
+  admit(asked: string | undefined, terms: Omit<RequestTerms, 'isGone'>): void {
+    const refusal = this.#queue.refuse(terms)
+    if (refusal !== undefined) throw this.#toFailure(refusal, asked)
+  }
+
+  #toFailure(refusal: Refusal, asked: string | undefined): Failure {
+    return toFailure(refusal, { model: this.name, asked, waiting: this.queueLength, settings: this.settings })
   }
 
   /** How the model is, with the reason where it is not well. Derived from its workers. */

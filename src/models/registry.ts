@@ -60,6 +60,12 @@ export class Registry {
     }
   }
 
+  /** As `resolve`; undefined where there is none. */
+  find(name: string, asked: string | undefined): Model | undefined {
+    const versions = this.#names.get(name)
+    return versions?.byVersion.get(asked ?? versions.defaultVersion)
+  }
+
   /** The model that answers: the named version, else the default one. Throws MODEL_ or VERSION_NOT_FOUND. */
   resolve(name: string, asked: string | undefined): Model {
     const versions = this.#names.get(name)

@@ -87,6 +87,57 @@ describe('a queue that is full', () => {
   })
 })
 
+describe('a large body for a queue that is full', () => {
+  test.each([
+    ['/predictions/busy', '"code": 503'],
+    ['/v2/models/busy/infer', '"error":'],
+  ])(
+    'is refused by %s before it has come, and the connection serves the next request',
+    async (path, text) => {
+      const counted = async () => {
+        const page = await (await fetch(`${server.metrics}/metrics`)).text()
+        const row = /^sconce_inference_failures_total\{model_name="busy".*code="QUEUE_FULL",\} (\d+)/m
+        return Number(row.exec(page)?.[1] ?? 0)
+      }
+      const before = await counted()
+      const answers = await occupy('busy', 1500)
+      answers.push(ask('busy', 'second'), ask('busy', 'third'))
+      await waitForPending('busy', 2)
+
+      const { hostname, port } = new URL(server.inference)
+      const socket = connect(Number(port), hostname).setEncoding('utf8')
+      let said = ''
+      socket.on('data', (chunk: string) => (said += chunk))
+      socket.write(`POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\nthe first bytes`)
+      await waitFor('the refusal', () => said.includes(text))
+      expect(said).toMatch(/^HTTP\/1\.1 503 /)
+      expect(said).toMatch(/^connection: keep-alive\r$/im)
+      expect(said).toMatch(/^retry-after: \d+\r$/im)
+      expect(await counted()).toBe(before + 1)
+
+      said = ''
+      socket.write('.'.repeat(100_000 - 'the first bytes'.length))
+      socket.write('GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n')
+      await waitFor('the next answer', () => said.includes('Healthy'))
+      socket.destroy()
+      const texts = (await Promise.all(answers)).map(answer => answer.text())
+      expect(await Promise.all(texts)).toEqual(['first', 'second', 'third'])
+    },
+  )
+
+  test('is taken once there is room, and a wrong deadline or model is told as ever', async () => {
+    const body = 'x'.repeat(100_000)
+    expect(await (await ask('busy', body)).text()).toBe(body)
+    const wrong = await fetch(`${server.inference}/predictions/busy`, {
+      method: 'POST',
+      body,
+      headers: { 'x-request-timeout-ms': 'soon' },
+    })
+    expect(wrong.status).toBe(400)
+    expect((await ask('nobody', body)).status).toBe(404)
+  })
+})
+
 describe('a client that leaves', () => {
   test('is dropped from the queue, and nobody computes for it', async () => {
     const answers = await occupy('busy', 800)
