@@ -108,7 +108,9 @@ describe('a large body for a queue that is full', () => {
       const socket = connect(Number(port), hostname).setEncoding('utf8')
       let said = ''
       socket.on('data', (chunk: string) => (said += chunk))
-      socket.write(`POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\nthe first bytes`)
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\nthe first bytes`,
+      )
       await waitFor('the refusal', () => said.includes(text))
       expect(said).toMatch(/^HTTP\/1\.1 503 /)
       expect(said).toMatch(/^connection: keep-alive\r$/im)
