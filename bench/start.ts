@@ -5,13 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Bench, BenchOptions, Report } from './support/bench.ts'
 import { freePort } from './support/free-port.ts'
 import { withFolder } from './support/folder.ts'
 import { endWithUs } from './support/interruption.ts'
 import { DIGITS, FILES } from './support/models.ts'
-import { programOf } from './support/program.ts'
+import { programOf, ROOT } from './support/program.ts'
 import { measureRounds, pick, ratios, ROUNDS_NOTE, showRounds } from './support/rounds.ts'
 import { median, showNumber, showSpread, spread } from './support/statistics.ts'
 
@@ -21,8 +20,6 @@ const LATEST_MS = 60_000
 const SCONCE = 'sconce, first answer'
 const NODE = 'node -e 0'
 const SESSION = 'onnxruntime, session'
-
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 export const bench: Bench = {
   question: 'How long does it take from nothing to the first answer of the sample model?',

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Length } from './bench.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** Of the repository. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What is measured: the package as it is published. A quick run, whose figures mean nothing, does without a build. */
 export function programOf(length: Length): string {

@@ -9,7 +9,7 @@ import type { Length } from './bench.ts'
 import { freePort } from './free-port.ts'
 import { endWithUs, makeFolder, removeFolder } from './interruption.ts'
 import { FILES } from './models.ts'
-import { programOf } from './program.ts'
+import { programOf, ROOT } from './program.ts'
 
 export interface RunningServer {
   readonly pid: number
@@ -33,8 +33,6 @@ export interface StoreEntry {
 /** A server that does not come up must not hold the benchmark for ever. */
 const START_TIMEOUT_MS = 60_000
 const POLL_MS = 20
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What a Sconce is started with: files in its model store, and lines of its config.properties. */
 export interface SconceSetup {

@@ -27,6 +27,9 @@ export type RefusalCause = 'queue_full' | 'queue_bytes' | 'expected_wait' | 'dea
 /** Why an item was not run; the last one is said by others. */
 export type DropCause = RefusalCause | Unwanted | 'circuit_open'
 
+/** What an item asks for. */
+type Wanted = Omit<Terms, 'isGone'>
+
 /** An item was not let in; it is for the caller to say so. */
 export interface Refusal {
   readonly refused: RefusalCause
@@ -53,15 +56,6 @@ const DEADLINE_RUNS = 2
 const NO_DELAY = { maxDelayMs: 0, oldestMs: 0, leftMs: Infinity, preferredSizes: [] } as const
 
 const neverGone = () => false
-
-function toTerms({
-  isGone = neverGone,
-  deadline = Infinity,
-  priority = 'normal',
-  bytes = 0,
-}: Partial<Terms>): Terms {
-  return { isGone, deadline, priority, bytes }
-}
 
 /**
  * The bounded queue of one model version. Requests push into it, free workers pull batches out of it, and that is
@@ -113,8 +107,9 @@ export class Queue<I, A> {
    * nobody waits for any more gets CLIENT_GONE or DEADLINE_PASSED, and no worker.
    */
   push(item: I, asked: Partial<Terms> = {}): Promise<A> | Refusal {
-    const terms = toTerms(asked)
-    const refusal = this.#refuseCounted(terms)
+    const { isGone = neverGone, deadline = Infinity, priority = 'normal', bytes = 0 } = asked
+    const terms: Terms = { isGone, deadline, priority, bytes }
+    const refusal = this.refuse(terms)
     if (refusal !== undefined) return refusal
     const entry = new Entry<I, A>(item, terms, this.#settled)
     this.#waiting.add(entry)
@@ -123,8 +118,10 @@ export class Queue<I, A> {
   }
 
   /** Why an item of these terms would not be let in now; it counts as one that was not. */
-  refuse(asked: Partial<Terms>): Refusal | undefined {
-    return this.#refuseCounted(toTerms(asked))
+  refuse(terms: Wanted): Refusal | undefined {
+    const refusal = this.#whyRefused(terms)
+    if (refusal !== undefined) this.options.onDropped?.(refusal.refused)
+    return refusal
   }
 
   /**
@@ -192,13 +189,7 @@ export class Queue<I, A> {
 
   readonly #settled = (entry: Entry<I, A>) => this.#waiting.settled(entry)
 
-  #refuseCounted(terms: Terms): Refusal | undefined {
-    const refusal = this.#refuse(terms)
-    if (refusal !== undefined) this.options.onDropped?.(refusal.refused)
-    return refusal
-  }
-
-  #refuse(terms: Terms): Refusal | undefined {
+  #whyRefused(terms: Wanted): Refusal | undefined {
     if (this.#whyFull(terms) !== undefined) this.#makeRoom()
     const full = this.#whyFull(terms)
     if (full !== undefined) return { refused: full, waitMs: this.expectedWaitMs() }
@@ -210,7 +201,7 @@ export class Queue<I, A> {
     return waitMs > Math.min(leftMs, maxWaitMs) ? { refused: 'expected_wait', waitMs } : undefined
   }
 
-  #whyFull({ bytes }: Terms): RefusalCause | undefined {
+  #whyFull({ bytes }: Wanted): RefusalCause | undefined {
     const { capacity, capacityBytes = Infinity } = this.options
     if (this.length >= capacity) return 'queue_full'
     return this.bytes > 0 && this.bytes + bytes > capacityBytes ? 'queue_bytes' : undefined

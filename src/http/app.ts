@@ -197,16 +197,22 @@ function addHeaders(
   reply.headers(UNCACHED)
   for (const [name, value] of Object.entries(cors)) if (!reply.hasHeader(name)) reply.header(name, value)
   if (reply.statusCode < 400 || reply.hasHeader('connection')) return
-  reply.header('connection', 'close') // As TorchServe.
-  // Who is to come again should not have to connect again: for a busy server that is more work than the refusal.
-  if (reply.statusCode === 503) keepOpen(request, reply)
+  const isReused = WORTH_A_RETRY.has(reply.statusCode) && isReadOver(request)
+  if (!isReused) reply.header('connection', 'close') // As TorchServe.
 }
 
-/** A body of a declared length that nobody wants is read over; the connection is good for the next request. */
-function keepOpen({ headers }: FastifyRequest, reply: FastifyReply): void {
+/** Who is to come again should not have to connect again: for a busy server that is more work than the refusal. */
+const WORTH_A_RETRY: ReadonlySet<number> = new Set([503, 504])
+
+/** Against what Fastify has set. */
+function keepOpen(request: FastifyRequest, reply: FastifyReply): void {
+  if (isReadOver(request)) reply.removeHeader('connection')
+}
+
+/** Whether a body that nobody wants is read over, so that the connection is good for the next request. */
+function isReadOver({ headers }: FastifyRequest): boolean {
   // A client that asked first may never send the body, so what follows could be either.
-  if (headers['content-length'] !== undefined && headers.expect === undefined)
-    reply.removeHeader('connection')
+  return headers['content-length'] !== undefined && headers.expect === undefined
 }
 
 /** What Fastify refuses before it has looked for a route, and so without any hook. */
@@ -240,7 +246,6 @@ function sendFailure(
     reply.header('content-type', UNTYPED)
     return reply.code(413).send(Buffer.alloc(0))
   }
-  if (failed.code === 'TOO_MUCH_IN_FLIGHT') readOver(request, reply)
   // What no route took; the routes have an error handler of their own.
   if (isOpenInference(request.url)) return sendKserveFailure(failed, request, reply)
   addFailureHeaders(failed, request, reply)
@@ -250,10 +255,4 @@ function sendFailure(
     { code: failed.http, type: failed.type, message: failed.message, ...reason },
     failed.http,
   )
-}
-
-/** The body is thrown away as it comes, so that the client can write it and read the answer. */
-function readOver({ headers }: FastifyRequest, reply: FastifyReply): void {
-  if (headers['content-length'] !== undefined && headers.expect === undefined)
-    reply.header('connection', 'keep-alive')
 }

@@ -29,6 +29,14 @@ export class HeaderMemory {
   }
 }
 
+const plain = new HeaderMemory()
+const NOTHING_MORE = {}
+
+/** A request's headers as handlers get them, and nothing more. */
+export function plainHeaders(request: IncomingMessage): Readonly<Record<string, string>> {
+  return plain.join(request, NOTHING_MORE)
+}
+
 function isSame(left: readonly string[], right: readonly string[]): boolean {
   if (left.length !== right.length) return false
   for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false

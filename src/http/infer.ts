@@ -12,7 +12,7 @@ import { clientGone } from './client-gone.ts'
 import { readInferRequest, splitBody, type InferRequest } from './infer-request.ts'
 import { writeInferResponse } from './infer-response.ts'
 import { chooseEncoding, deflateBody, inflateBody } from './inflate.ts'
-import { HeaderMemory } from './header-memory.ts'
+import { plainHeaders } from './header-memory.ts'
 import { sendBytes, type Bytes } from './send-bytes.ts'
 import type { NonFinite } from './tensor-json-writer.ts'
 
@@ -33,11 +33,8 @@ export interface InferExchange {
 
 const HEADER_LENGTH = 'inference-header-content-length'
 const NOTHING = Buffer.alloc(0)
-const NOTHING_MORE = {}
 /** A smaller answer is not worth compressing. */
 const MIN_PACKED_BYTES = 1024
-
-const headerMemory = new HeaderMemory()
 
 export async function inferOverHttp(options: InferOptions, exchange: InferExchange): Promise<FastifyReply> {
   const { request, reply, model, version } = exchange
@@ -48,7 +45,7 @@ export async function inferOverHttp(options: InferOptions, exchange: InferExchan
     model,
     version,
     requestId: request.id,
-    headers: headerMemory.join(request.raw, NOTHING_MORE),
+    headers: plainHeaders(request.raw),
     tensors,
     outputs: [...wanted.keys()],
     classes: new Map(outputs.map(({ name, classes }) => [name, classes])),

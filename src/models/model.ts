@@ -144,7 +144,7 @@ export class Model {
 
   /** Throws, and counts, what `submit` would now for want of room or of time: for a job that is still on its way. */
   admit(asked: string | undefined, terms: Omit<RequestTerms, 'isGone'>): void {
-    const refusal = this.#queue.refuse(terms)
+    const refusal = this.#queue.refuse({ ...terms, bytes: 0 })
     if (refusal !== undefined) throw this.#toFailure(refusal, asked)
   }
 

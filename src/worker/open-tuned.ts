@@ -22,7 +22,8 @@ interface TunedSession {
  * how large a batch pays. What cannot be measured is left as the order says.
  */
 export async function openTuned(order: LoadOrder, log: Log): Promise<TunedSession> {
-  if (order.measure === undefined) return { session: await openModel(order, log), tuned: undefined }
+  const { measure } = order
+  if (measure === undefined) return { session: await openModel(order, log), tuned: undefined }
   // A tiny model keeps it.
   const session = await openModel({ ...order, threads: 1 }, log)
   if (session === undefined) return { session, tuned: undefined }
@@ -33,8 +34,8 @@ export async function openTuned(order: LoadOrder, log: Log): Promise<TunedSessio
     await session.close()
     return { session: await openModel(order, log), tuned: undefined }
   }
-  const shared = await tuneThreads({ order, session, samples, log })
-  const times = await timeBatches(shared.session, samples, order.measure.mostRows)
+  const shared = await tuneThreads({ order, measure, session, samples, log })
+  const times = await timeBatches(shared.session, samples, measure.mostRows)
   const { threads, workers } = shared.shares
   const tuned: Tuned = { threads, workers, batchLimit: choosePayingSize(times), runMs: roundTimes(times) }
   log('info', 'Measured the model on this machine', { ...tuned, ms: performance.now() - startedAt })
@@ -43,6 +44,7 @@ export async function openTuned(order: LoadOrder, log: Log): Promise<TunedSessio
 
 interface Tuning {
   readonly order: LoadOrder
+  readonly measure: NonNullable<LoadOrder['measure']>
   /** Has one thread. */
   readonly session: ModelSession
   readonly samples: SampleInputs
@@ -50,12 +52,10 @@ interface Tuning {
 }
 
 /** Measures one thread against all of them, and goes on with a session that has the threads which were found. */
-async function tuneThreads({ order, session, samples, log }: Tuning): Promise<{
+async function tuneThreads({ order, measure, session, samples, log }: Tuning): Promise<{
   session: ModelSession
   shares: Shares
 }> {
-  const { measure } = order
-  if (measure === undefined) return { session, shares: { threads: 1, workers: undefined } }
   const { mostThreads, areWorkersFree } = measure
   const sessions = new Map([[1, session]])
   const withThreads = async (count: number): Promise<ModelSession> => {
@@ -65,8 +65,9 @@ async function tuneThreads({ order, session, samples, log }: Tuning): Promise<{
   }
   const rowMs = await timeRow(session, samples)
   const isCompared = mostThreads > 1 && rowMs >= TINY_MS
-  const compared = isCompared ? [session, await withThreads(mostThreads)] : []
-  const [oneThreadMs = rowMs, allThreadsMs = oneThreadMs] = await timeTurns(compared, samples)
+  const [oneThreadMs = rowMs, allThreadsMs = oneThreadMs] = isCompared
+    ? await timeTurns([session, await withThreads(mostThreads)], samples)
+    : []
   const shares = shareThreads({ threads: mostThreads, oneThreadMs, allThreadsMs, areWorkersFree })
   const chosen = await withThreads(shares.threads)
   for (const other of new Set(sessions.values())) if (other !== chosen) await other.close()
